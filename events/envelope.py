@@ -1,0 +1,81 @@
+"""CloudEvents 1.0.2 headers in Kafka binary mode: who says what about which visit, readable without the schema."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+CONTENT_TYPE = "application/avro"
+SPEC_VERSION = "1.0"
+_NAMESPACE = uuid5(NAMESPACE_URL, "urn:healthbook:event")
+
+Headers = list[tuple[str, bytes]]
+
+
+class Event(Protocol):
+    """What every event of the bus can tell about itself (see `events/visit.py`)."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def occurrence(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The headers of one record. `time` is when the event happened, aware UTC."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    traceparent: str | None = None
+
+
+def event_id(event: Event) -> UUID:
+    """The same cause gives the same id, so that doing it twice changes nothing (RFC 4122 §4.3).
+
+    The topic stands for stage and outcome: `validate` may accept a dossier and reject other bytes of its revision.
+    """
+    return uuid5(_NAMESPACE, "\x1f".join((event.topic, str(event.revision), event.occurrence, event.key)))
+
+
+def headers(event: Event, time: datetime, traceparent: str | None = None) -> Headers:
+    """Headers for a record that carries `event`; `time` must be aware."""
+    pairs = [
+        ("content-type", CONTENT_TYPE),
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_id", str(event_id(event))),
+        ("ce_source", f"/healthbook/{event.stage}"),
+        ("ce_type", event.topic),
+        ("ce_time", time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+        ("ce_subject", event.key),
+        ("ce_dataschema", f"urn:healthbook:schema:{event.topic}"),
+    ]
+    if traceparent:
+        pairs.append(("traceparent", traceparent))
+    return [(name, value.encode()) for name, value in pairs]
+
+
+def read_headers(pairs: Sequence[tuple[str, bytes]] | Iterable[tuple[str, bytes]]) -> Meta | None:
+    """The headers of a record, or None when it is not a CloudEvent of ours (a foreign producer may omit them)."""
+    found = {name: value.decode("utf-8", "replace") for name, value in pairs}
+    try:
+        return Meta(
+            id=found["ce_id"],
+            source=found["ce_source"],
+            type=found["ce_type"],
+            subject=found.get("ce_subject", ""),
+            time=datetime.fromisoformat(found["ce_time"]),
+            traceparent=found.get("traceparent"),
+        )
+    except (KeyError, ValueError):
+        return None

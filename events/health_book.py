@@ -1,0 +1,121 @@
+"""What the health book says to its subscribers, and what the display side answers (HEALTHBOOK §3)."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from events.health_book_content import Paper, Person, Summary, Visit
+
+
+class EntryState(StrEnum):
+    """WITHHELD: the law keeps the whole visit out of the book. WITHDRAWN: shown before, to be taken away."""
+
+    ACTIVE = "ACTIVE"
+    SUPERSEDED = "SUPERSEDED"
+    WITHDRAWN = "WITHDRAWN"
+    WITHHELD = "WITHHELD"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The receipt of the gateway that this version rests on."""
+
+    ma_giao_dich: str
+    thoi_gian_tiep_nhan: datetime
+    payload_sha256: str
+    cert_serial: str
+    standard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Receipt, 24 hours later, and when this version went to the bus (known once it is written)."""
+
+    received_at: datetime
+    due_at: datetime
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Something that is not shown, and the rule that says so. The rule's id tells nothing about its reason."""
+
+    path: str
+    rule_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Share of the required items that the dossier has, in percent, and the rows (HB-nn) that it lacks."""
+
+    score: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthBookEntry:
+    """What the book shows of one visit, as its newest accepted revision tells it."""
+
+    topic: ClassVar[str] = "health-book.entry.v1"
+    stage: ClassVar[str] = "publish"
+
+    entry_id: str
+    facility: str
+    ma_lk: str
+    version: int
+    state: EntryState
+    person: Person | None = field(repr=False)
+    visit: Visit | None = field(repr=False)
+    summary: Summary | None = field(repr=False)
+    papers: tuple[Paper, ...] = field(repr=False)
+    source: Source
+    clock: Clock
+    withheld: tuple[Withheld, ...] = field(repr=False)
+    completeness: Completeness | None = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """`MA_CSKCB|MA_LK`: never a person's number."""
+        return self.entry_id
+
+    @property
+    def revision(self) -> int:
+        """The revision of the visit that this version of the entry shows."""
+        return self.version
+
+    @property
+    def occurrence(self) -> str:
+        """One entry for each revision."""
+        return ""
+
+    def published(self, at: datetime) -> "HealthBookEntry":
+        """The entry as it goes to the bus."""
+        return replace(self, clock=replace(self.clock, published_at=at))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthBookDisplayed:
+    """The display side shows this version of an entry to the citizen since `displayed_at`."""
+
+    topic: ClassVar[str] = "health-book.displayed.v1"
+    stage: ClassVar[str] = "display"
+
+    entry_id: str
+    version: int
+    displayed_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The entry's own key."""
+        return self.entry_id
+
+    @property
+    def revision(self) -> int:
+        """The revision that is shown."""
+        return self.version
+
+    @property
+    def occurrence(self) -> str:
+        """A repeated acknowledgement is the same event."""
+        return ""

@@ -1,0 +1,174 @@
+"""The set of parts under one home: what starts beside what, what stops before what."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from infra.embedded import jars, kafka, postgres, registry
+from infra.embedded.failure import PartFailed
+from infra.embedded.home import locked, same_port, write_addresses
+from infra.embedded.locks import one_at_a_time
+from infra.embedded.process import Child, end_orphans, run_to_end
+
+MOST_ENDS = 5
+ENDS_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Kafka's bootstrap servers, PostgreSQL's URL, the registry's base URL (`…/apis/ccompat/v7`)."""
+
+    kafka: str
+    database: str
+    schema_registry: str
+
+
+class Parts:
+    """`async with Parts(home) as addresses`: the parts of `home`, from ready until the block is left.
+
+    A given address is used as it is and nothing is started for it. Entering raises HomeBusy when another supervisor
+    holds the home, PartFailed when a part cannot start; nothing is left running then. `downloads` keeps the jars, so
+    that several homes can share them. Data, ports and logs stay in `home` for the next start.
+    """
+
+    addresses: Addresses
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        downloads: Path | None = None,
+        kafka: str | None = None,
+        database: str | None = None,
+        registry: str | None = None,
+    ) -> None:
+        self.home = home.resolve()
+        self.children: dict[str, Child] = {}
+        self._downloads = (downloads or home / "parts").resolve()
+        self._kafka, self._database, self._registry = kafka, database, registry
+        self._embedded_database = ""
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Addresses:
+        async with AsyncExitStack() as starting:
+            try:
+                starting.enter_context(locked(self.home))
+                await end_orphans(self.home)
+                starting.push_async_callback(self._stop)
+                self.addresses = await self._start()
+                write_addresses(self.home, asdict(self.addresses))
+            except OSError as error:
+                raise PartFailed("home", f"{self.home} cannot be used: {error.strerror or error}") from error
+            starting.push_async_callback(_cancel, asyncio.create_task(self._archive_classes()))
+            self._running = starting.pop_all()
+        return self.addresses
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    async def keep_running(self) -> None:
+        """For ever: start a part again when it ends unasked. Raises PartFailed when one keeps ending."""
+        with _first_failure():
+            async with asyncio.TaskGroup() as group:
+                for part in self.children:
+                    group.create_task(self._keep_running(part))
+
+    async def kill(self, part: str) -> None:
+        """SIGKILL a part ("kafka", "postgres", "registry") as a crash would; for tests of what survives it."""
+        await self.children[part].kill()
+
+    async def restart(self, part: str) -> None:
+        """End `part` if it still runs, then start it at the same address with the same data. Raises PartFailed."""
+        await self.children[part].stop()
+        start = {"kafka": self._start_kafka, "postgres": self._start_postgres, "registry": self._start_registry}[part]
+        await start(same_port(self.home, part))
+
+    async def _keep_running(self, part: str) -> None:
+        ends: deque[float] = deque(maxlen=MOST_ENDS)
+        while True:
+            child = self.children[part]
+            exit_code = await child.wait()
+            ends.append(time.monotonic())
+            if len(ends) == MOST_ENDS and ends[-1] - ends[0] < ENDS_WITHIN:
+                why = f"it ended {MOST_ENDS} times within a minute, last with status {exit_code}: {child.last_words()}"
+                raise PartFailed(part, why, child.log)
+            await self.restart(part)
+
+    async def _start(self) -> Addresses:
+        with _first_failure():
+            async with asyncio.TaskGroup() as group:
+                broker = group.create_task(self._start_kafka())
+                stores = group.create_task(self._start_stores())
+        return Addresses(broker.result(), *stores.result())
+
+    async def _start_stores(self) -> tuple[str, str]:
+        """PostgreSQL beside the registry's download, then the registry, which keeps its schemas there."""
+        async with asyncio.TaskGroup() as group:
+            database = group.create_task(self._start_postgres())
+            if not self._registry:
+                group.create_task(jars.resolve(registry.NAME, self._downloads))
+        return database.result(), await self._start_registry()
+
+    async def _start_kafka(self, port: int | None = None) -> str:
+        if self._kafka:
+            return self._kafka
+        self.children[kafka.NAME], address = await kafka.start(self.home, self._downloads, port=port)
+        return address
+
+    async def _start_postgres(self, port: int | None = None) -> str:
+        """Also when only the registry needs it: a given server may not let us make a database for the registry."""
+        if self._database and self._registry:
+            return self._database
+        self.children[postgres.NAME], self._embedded_database = await postgres.start(self.home, port=port)
+        return self._database or self._embedded_database
+
+    async def _start_registry(self, port: int | None = None) -> str:
+        if self._registry:
+            return self._registry
+        started = registry.start(self.home, self._downloads, database=self._embedded_database, port=port)
+        self.children[registry.NAME], address = await started
+        return address
+
+    async def _archive_classes(self) -> None:
+        """Quicker starts from now on. Nothing waits for it; if it fails, its log says why and starts stay slow."""
+        makers = {kafka.NAME: kafka.application, registry.NAME: registry.application}
+        for part in [part for part in makers if part in self.children]:
+            application = makers[part](self.home, await jars.resolve(part, self._downloads))
+            async with one_at_a_time(self._downloads / f".{part}-archive.lock"):
+                if command := application.archive_command():
+                    with suppress(PartFailed):
+                        await run_to_end(self.home, f"{part}-archive", command)
+
+    async def _stop(self) -> None:
+        """Kafka ∥ (registry → PostgreSQL): nobody loses what he stands on."""
+
+        async def stop(*names: str) -> None:
+            for name in names:
+                if child := self.children.get(name):
+                    await child.stop()
+
+        await asyncio.gather(stop(kafka.NAME), stop(registry.NAME, postgres.NAME))
+
+
+@contextmanager
+def _first_failure() -> Iterator[None]:
+    """A group's first error as itself: the others are its consequences, and callers wait for PartFailed."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        failure: BaseException = group
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        raise failure from None
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,205 @@
+"""The relay: carries the outbox to Kafka, each row once and in order, whatever dies in between (DESIGN §4, PARTS §3).
+
+One transaction carries rows seq+1… of one shard under a fixed `transactional.id`: InitProducerId fences any
+predecessor first (KIP-98), then the position is read from the log itself, from the floor forward; so an unknown commit
+is resolved by the log. A PostgreSQL advisory lock for each shard only keeps two relays from fencing each other without
+end.
+"""
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from events.topics import OUTBOX_TOPICS
+from streams.adapters import kafka
+from streams.adapters.outbox import SEQ_HEADER
+from streams.adapters.postgres import UNREACHABLE
+from streams.errors import Fatal, RetryLater
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 0.05
+MAX_ROWS = 500
+MAX_BYTES = 8 * 1024 * 1024
+_LOCK_SPACE = 0x6F757462  # "outb": keeps our advisory locks apart from others in the database
+
+_ROWS = """
+select seq, key, headers, value from (
+    select seq, key, headers, value, sum(octet_length(value)) over (order by seq) - octet_length(value) as before
+    from (
+        select seq, key, headers, value from outbox
+        where topic = $1 and partition = $2 and seq > $3 order by seq limit $4
+    ) as next
+) as sized where before < $5 order by seq
+"""
+_WAITING = """
+select topic, partition from outbox_shard join outbox_floor using (topic, partition) where last_seq > seq
+"""
+_SET_FLOOR = "update outbox_floor set seq = $3, next_offset = $4 where topic = $1 and partition = $2"
+_CLEAN = """
+delete from outbox using outbox_floor as floor
+where outbox.topic = floor.topic and outbox.partition = floor.partition and outbox.seq <= floor.seq
+    and created_at < now() - make_interval(secs => $1)
+"""
+
+
+class LogLostError(Fatal):
+    """The topic's log is not the one that the floor was written for; going on would repeat or lose entries."""
+
+    def __init__(self, shard: str, floor: int, start: int, end: int) -> None:
+        super().__init__(
+            f"{shard}: the log holds offsets {start} to {end}, but records up to {floor} were seen committed. The topic"
+            " was made anew, truncated or lost its last records. Nothing is relayed to it. See docs/runbooks/relay.md"
+        )
+
+
+@dataclass
+class Shard:
+    """One partition of one outbox topic, and the flag by which the poller tells it that rows wait."""
+
+    topic: str
+    partition: int
+    waiting: asyncio.Event
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}"
+
+    @property
+    def lock(self) -> int:
+        """Second key of its advisory lock: stable, and different for each shard of this database."""
+        return [topic.name for topic in OUTBOX_TOPICS].index(self.topic) * 10_000 + self.partition
+
+
+class Relay:
+    """Relays every shard. `run` returns only by cancellation or with Fatal."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", bootstrap: str, keep_seconds: float = 3600.0) -> None:
+        self._pool = pool
+        self._bootstrap = bootstrap
+        self._keep_seconds = keep_seconds
+        self._shards = [
+            Shard(topic.name, partition, asyncio.Event())
+            for topic in OUTBOX_TOPICS
+            for partition in range(topic.partitions)
+        ]
+
+    async def run(self) -> None:
+        """Relays until cancelled. Raises Fatal (LogLostError)."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._poll())
+            tasks.create_task(self._clean())
+            for shard in self._shards:
+                tasks.create_task(self._keep_relaying(shard))
+
+    async def _poll(self) -> None:
+        by_name = {(shard.topic, shard.partition): shard for shard in self._shards}
+        while True:
+            try:
+                for row in await self._pool.fetch(_WAITING):
+                    by_name[row["topic"], row["partition"]].waiting.set()
+            except UNREACHABLE as error:
+                log.warning("outbox cannot be read", cause=type(error).__name__)
+                await asyncio.sleep(1)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _clean(self) -> None:
+        while True:
+            await asyncio.sleep(60)
+            try:
+                await self._pool.execute(_CLEAN, self._keep_seconds)
+            except UNREACHABLE as error:
+                log.warning("outbox cannot be cleaned", cause=type(error).__name__)
+
+    async def _keep_relaying(self, shard: Shard) -> None:
+        while True:
+            try:
+                await self._session(shard)
+            except (RetryLater, KafkaError, *UNREACHABLE) as error:
+                # Whatever it was, the log tells where we are: build everything anew and read it.
+                log.warning("relay starts over", shard=str(shard), cause=type(error).__name__)
+            await asyncio.sleep(random.uniform(0.1, 0.6))  # noqa: S311 - spreads restarts, guards nothing
+
+    async def _session(self, shard: Shard) -> None:
+        await shard.waiting.wait()  # a shard without rows costs no connection
+        async with self._pool.acquire() as connection:
+            if not await connection.fetchval("select pg_try_advisory_lock($1, $2)", _LOCK_SPACE, shard.lock):
+                shard.waiting.clear()  # another relay has it; the poller asks again
+                return
+            try:
+                await self._relay(shard, connection)
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("select pg_advisory_unlock($1, $2)", _LOCK_SPACE, shard.lock)
+
+    async def _relay(self, shard: Shard, connection: Any) -> None:
+        producer = kafka.producer(
+            self._bootstrap,
+            f"relay-{shard}",
+            transactional_id=f"healthbook-relay-{shard}",
+            transaction_timeout_ms=30_000,
+        )
+        await kafka.start(producer, "relay")  # InitProducerId: from here on no predecessor can commit
+        try:
+            position = await self._position(shard, connection)
+            while True:
+                rows = await connection.fetch(_ROWS, shard.topic, shard.partition, position, MAX_ROWS, MAX_BYTES)
+                if not rows:
+                    shard.waiting.clear()
+                    await shard.waiting.wait()
+                    continue
+                if rows[0]["seq"] != position + 1 or rows[-1]["seq"] != position + len(rows):
+                    raise Fatal(
+                        f"{shard}: the outbox has a gap behind {position}; rows were removed before they were relayed"
+                    )
+                position, next_offset = await self._send(producer, shard, rows)
+                await connection.execute(_SET_FLOOR, shard.topic, shard.partition, position, next_offset)
+        finally:
+            await producer.stop()
+
+    async def _send(self, producer: Any, shard: Shard, rows: list[asyncpg.Record]) -> tuple[int, int]:
+        async with producer.transaction():
+            sent = [
+                await producer.send(
+                    shard.topic,
+                    partition=shard.partition,
+                    key=row["key"].encode(),
+                    value=bytes(row["value"]),
+                    headers=[(name, text.encode()) for name, text in json.loads(row["headers"])]
+                    + [(SEQ_HEADER, str(row["seq"]).encode())],
+                )
+                for row in rows
+            ]
+            last = (await asyncio.gather(*sent))[-1]
+        return rows[-1]["seq"], last.offset + 2  # behind the record stands the transaction's commit marker
+
+    async def _position(self, shard: Shard, connection: Any) -> int:
+        """Sequence number of the last committed record: read from the log, from the floor forward."""
+        floor = await connection.fetchrow(
+            "select seq, next_offset from outbox_floor where topic = $1 and partition = $2",
+            shard.topic,
+            shard.partition,
+        )
+        where = TopicPartition(shard.topic, shard.partition)
+        consumer = kafka.consumer(self._bootstrap, None)
+        await kafka.start(consumer, "relay")
+        try:
+            consumer.assign([where])
+            start = (await consumer.beginning_offsets([where]))[where]
+            end = (await consumer.end_offsets([where]))[where]
+            if floor["seq"] and not start <= floor["next_offset"] <= end:
+                raise LogLostError(str(shard), floor["next_offset"], start, end)
+            position: int = floor["seq"]
+            consumer.seek(where, max(start, floor["next_offset"]))
+            while await consumer.position(where) < end:
+                for record in (await consumer.getmany(where, timeout_ms=500)).get(where, []):
+                    position = int(dict(record.headers)[SEQ_HEADER])
+            return position
+        finally:
+            await consumer.stop()

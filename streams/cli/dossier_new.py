@@ -1,0 +1,257 @@
+"""`healthbook dossier new`: invented dossiers in a folder, valid ones or with exactly one named defect."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
+from streams.domain.dossier.moments import VIETNAM
+from streams.domain.dossier.sample import (
+    BY_NAME,
+    DEFECTS,
+    Defect,
+    Sample,
+    Size,
+    Trait,
+    VisitKind,
+    defective_dossier,
+    new_dossier,
+    padded,
+    table_files,
+    unsigned_envelope,
+)
+from streams.domain.dossier.verdict import SIZE_LIMIT
+
+FORMS = ("folder", "envelope", "zip")
+_FULL = "20mb"
+_COLUMNS = ("path", "facility", "ma_lk", "kind", "insured", "defect", "expected")
+_README = """\
+Invented dossiers, made by `healthbook dossier new`.
+
+All people in them are invented. Their middle names say "test", their citizen and card numbers begin with province 99,
+which does not exist, and their phone numbers with 0000. Diagnosis codes are real, drugs, services and prices are not.
+
+manifest.json tells for each dossier who hands it over, what is wrong with it (defect; code is the one critical finding
+that must follow) and how it should end (expected). The same seed and the same --discharged give the same bytes.
+
+Mọi người bệnh trong các hồ sơ này đều là hư cấu.
+"""
+
+
+class _SizeType(click.ParamType):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Rows, or the word for the largest dossier of all."""
+        text = str(value).lower()
+        if text == _FULL:
+            return _FULL
+        if text.upper() in Size.__members__:
+            return int(Size[text.upper()])
+        if text.isascii() and text.isdigit() and int(text) > 0:
+            return int(text)
+        return self.fail(f"{value} is none of tiny, standard, large, {_FULL} and no number of rows", param, ctx)
+
+
+class _DefectType(click.ParamType):
+    name = "defect"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Defect | str:
+        if value == "list":
+            return "list"
+        if value not in DEFECTS:
+            self.fail(f"there is no defect {value}; --defect list names them", param, ctx)
+        return DEFECTS[value]
+
+
+@click.command("new")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where the dossiers go.")
+@click.option(
+    "--as", "form", type=click.Choice(FORMS), help="One folder, envelope or zip a dossier.  [default: folder]"
+)
+@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same people and lines.")
+@click.option("--facility", default="01999", show_default=True, help="MA_CSKCB, 5 characters.")
+@click.option(
+    "--kind", type=click.Choice([kind.value for kind in VisitKind]), help="Visit type.  [default: each in turn]"
+)
+@click.option("--insured/--not-insured", default=None, help="With or without BHYT.  [default: in turn]")
+@click.option(
+    "--size",
+    type=_SizeType(),
+    default="standard",
+    show_default=True,
+    help=f"tiny, standard (60 rows), large (2,000), {_FULL} (exactly what the gateway takes) or a number of rows.",
+)
+@click.option(
+    "--trait",
+    "traits",
+    multiple=True,
+    type=click.Choice([trait.value for trait in Trait]),
+    help="Something special; may be repeated.",
+)
+@click.option("--discharged", type=click.DateTime(), help="When the visits end, Vietnamese time.  [default: now]")
+@click.option("--defect", type=_DefectType(), help="Exactly one thing wrong: name or code; `list` prints all.")
+@click.option("--dry-run", is_flag=True, help="Says what would be written and writes nothing.")
+@output_option
+def dossier_new(
+    out: Path | None,
+    form: str | None,
+    count: int,
+    seed: int,
+    facility: str,
+    kind: str | None,
+    insured: bool | None,
+    size: int | str,
+    traits: tuple[str, ...],
+    discharged: datetime | None,
+    defect: Defect | str | None,
+    dry_run: bool,
+    output: str,
+) -> None:
+    """Makes invented dossiers."""
+    if isinstance(defect, str):
+        _list_defects(output)
+        return
+    if out is None:
+        raise click.UsageError("--out says where the dossiers go")
+    if len(facility) != 5:
+        raise click.UsageError("a facility code has 5 characters")
+    chosen = _form(form, defect)
+    ended = discharged.replace(tzinfo=VIETNAM) if discharged else datetime.now(UTC)
+    entries: list[dict[str, Any]] = []
+    try:
+        for sample in _samples(
+            count, seed, facility, kind, insured, size, frozenset(map(Trait, traits)), ended, defect
+        ):
+            entry = _entry(sample, chosen)
+            if not dry_run:
+                _write(out, str(entry["path"]), sample, chosen)
+            entries.append(entry)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except FileExistsError as error:
+        fail(f"{error.filename} is there already; choose another --out or --seed", Exit.NO)
+    if not dry_run:
+        _describe(out, entries)
+        say(f"{len(entries)} dossiers in {out}; all people are invented")
+    emit_rows(entries, _COLUMNS, output)
+
+
+def _list_defects(output: str) -> None:
+    rows = [
+        {"defect": defect.name, "code": defect.code, "what": defect.what, "needs_envelope": defect.needs_envelope}
+        for defect in BY_NAME.values()
+    ]
+    if output == "json":
+        emit_json(rows)
+    else:
+        emit_rows(rows, ("defect", "code", "what"), output)
+
+
+def _form(form: str | None, defect: Defect | None) -> str:
+    """A defect of the envelope needs one; asking for a folder then is a contradiction, not something to overlook."""
+    needs_envelope = defect is not None and defect.needs_envelope
+    if needs_envelope and form not in (None, "envelope"):
+        raise click.UsageError(f"defect {defect.name if defect else ''} exists only in an envelope: --as envelope")
+    return form or ("envelope" if needs_envelope else "folder")
+
+
+def _samples(
+    count: int,
+    seed: int,
+    facility: str,
+    kind: str | None,
+    insured: bool | None,
+    size: int | str,
+    traits: frozenset[Trait],
+    ended: datetime,
+    defect: Defect | None,
+) -> Iterator[Sample]:
+    rows = Size.STANDARD if isinstance(size, str) else size
+    kinds = tuple(VisitKind)
+    for number in range(count):
+        one = seed * 1_000_000 + number  # so that neighbouring seeds share no dossier
+        if defect is not None:
+            wanted = VisitKind(kind) if kind else None
+            yield defective_dossier(
+                defect, one, facility=facility, discharged_at=ended, kind=wanted, insured=insured, size=rows
+            )
+            continue
+        sample = new_dossier(
+            one,
+            facility=facility,
+            kind=VisitKind(kind) if kind else kinds[number % len(kinds)],
+            insured=(number // len(kinds)) % 2 == 0 if insured is None else insured,
+            discharged_at=ended,
+            size=rows,
+            traits=traits,
+        )
+        yield padded(sample, SIZE_LIMIT) if isinstance(size, str) else sample
+
+
+def _entry(sample: Sample, form: str) -> dict[str, Any]:
+    """What manifest.json says about one dossier; nothing of the person."""
+    suffix = {"folder": "", "envelope": ".xml", "zip": ".zip"}[form]
+    return {
+        "path": f"{sample.ma_lk}{suffix}",
+        "facility": sample.facility,
+        "ma_lk": sample.ma_lk,
+        "kind": str(sample.kind),
+        "insured": sample.insured,
+        "traits": sorted(sample.traits),
+        "closed_at": sample.closed_at.isoformat(),
+        "bytes": sample.size,
+        "defect": sample.defect,
+        "code": sample.code,
+        "expected": str(sample.expected),
+    }
+
+
+def _write(out: Path, name: str, sample: Sample, form: str) -> None:
+    """Under a hidden name first, so that an adapter which watches the folder never sees half a dossier."""
+    target, hidden = out / name, out / f".{name}.part"
+    if target.exists():
+        raise FileExistsError(None, "exists", str(target))
+    out.mkdir(parents=True, exist_ok=True)
+    _WRITERS[form](hidden, sample)
+    hidden.rename(target)
+
+
+def _write_folder(path: Path, sample: Sample) -> None:
+    path.mkdir()
+    for name, content in table_files(sample.tables).items():
+        (path / name).write_bytes(content)
+
+
+def _write_envelope(path: Path, sample: Sample) -> None:
+    path.write_bytes(unsigned_envelope(sample))
+
+
+def _write_zip(path: Path, sample: Sample) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in table_files(sample.tables).items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # ZipInfo: a fixed date, same bytes
+    path.write_bytes(packed.getvalue())
+
+
+_WRITERS: Mapping[str, Callable[[Path, Sample], None]] = {
+    "folder": _write_folder,
+    "envelope": _write_envelope,
+    "zip": _write_zip,
+}
+
+
+def _describe(out: Path, entries: list[dict[str, Any]]) -> None:
+    """manifest.json of everything in the folder, earlier runs included, and the notice about its people."""
+    manifest = out / "manifest.json"
+    earlier = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else []
+    manifest.write_text(json.dumps([*earlier, *entries], indent=2) + "\n", encoding="utf-8")
+    (out / "README.txt").write_text(_README, encoding="utf-8")

@@ -1,0 +1,138 @@
+"""All settings of the product (INTERFACE §2): environment first, then `healthbook.toml`, then the defaults below.
+
+A secret may come from a file: `HEALTHBOOK_DATABASE_URL_FILE=/run/secrets/database-url`.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "HEALTHBOOK_"
+SECRETS = ("database_url",)
+
+
+class ConfigError(Exception):
+    """A setting cannot be used; the text says which, where it came from, what was expected, and how to mend it."""
+
+
+class Settings(BaseSettings):
+    """One process's settings. An empty address means: the embedded part of this machine."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, toml_file="healthbook.toml", extra="ignore", frozen=True)
+
+    home: Annotated[Path, Field(description="Data of the embedded parts, logs, spools, keys of the samples")] = Path(
+        "var"
+    )
+    parts: Annotated[Path | None, Field(description="Downloads of the embedded parts; default: parts below home")] = (
+        None
+    )
+    facilities: Annotated[Path | None, Field(description="Facility register; default: facilities below home")] = None
+
+    kafka_bootstrap_servers: Annotated[str, Field(description="Kafka; empty: embedded")] = ""
+    database_url: Annotated[str, Field(description="PostgreSQL; empty: embedded", repr=False)] = ""
+    schema_registry_url: Annotated[str, Field(description="Registry, Confluent's REST interface; empty: embedded")] = ""
+    gateway_url: Annotated[str, Field(description="BHXH gateway; empty: the simulator")] = ""
+
+    http_host: Annotated[str, Field(description="Where /metrics, /livez and /readyz listen")] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="Least severe line logged")] = (
+        "info"
+    )
+
+    batch_records: Annotated[int, Field(ge=1, le=5000, description="Most records that a stage takes at once")] = 200
+    poison_per_minute: Annotated[int, Field(ge=0, description="Dead letters a minute beyond which a stage stops")] = 20
+    dossier_max_bytes: Annotated[
+        int, Field(ge=1, description="Largest base64 size of an envelope that is sent (GATEWAY §6.7)")
+    ] = 20 * 1024 * 1024
+
+    gateway_parallel: Annotated[int, Field(ge=1, description="Sends to the gateway at once, all facilities")] = 32
+    gateway_per_facility: Annotated[int, Field(ge=1, description="Sends at once for one facility (GATEWAY §6.7)")] = 5
+    gateway_rate: Annotated[float, Field(gt=0, description="Most sends a second, all facilities")] = 200.0
+    gateway_timeout: Annotated[float, Field(gt=0, description="Seconds to wait for the answer to a send")] = 60.0
+    retry_scale: Annotated[float, Field(gt=0, description="Multiplies the waiting times between attempts")] = 1.0
+    outbox_keep: Annotated[float, Field(ge=0, description="Seconds that relayed outbox rows are kept for repair")] = (
+        3600.0
+    )
+    receipt_target: Annotated[float, Field(gt=0, description="Clock closed → receipt: seconds")] = 15 * 60.0
+    send_horizon: Annotated[
+        float, Field(gt=0, description="Seconds after closing until a visit without an answer is held")
+    ] = 24 * 3600.0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def parts_dir(self) -> Path:
+        """Where downloads of the embedded parts are."""
+        return self.parts or self.home / "parts"
+
+    @property
+    def facilities_dir(self) -> Path:
+        """Where the facility register is."""
+        return self.facilities or self.home / "facilities"
+
+    def public(self) -> dict[str, Any]:
+        """The settings as a person may see them: a secret only says whether it is set."""
+        shown = self.model_dump(mode="json")
+        return {name: ("(set)" if name in SECRETS and value else value) for name, value in shown.items()}
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process. Raises ConfigError."""
+    try:
+        settings = Settings(**_from_files(), **given)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item) for item in error.errors())) from None
+    return _with_running_parts(settings)
+
+
+def _from_files() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in SECRETS:
+        path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+        if path:
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ConfigError(
+                    f"{PREFIX}{name.upper()}_FILE: cannot be read ({error.strerror}). Name a file this user may read."
+                ) from None
+    return found
+
+
+def _with_running_parts(settings: Settings) -> Settings:
+    """A second terminal with the same home finds the system that runs there (INTERFACE §2)."""
+    try:
+        running = json.loads((settings.home / "run" / "addresses.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return settings
+    names = {
+        "kafka_bootstrap_servers": "kafka",
+        "database_url": "database",
+        "schema_registry_url": "schema_registry",
+        "gateway_url": "gateway",
+    }
+    missing = {name: running[key] for name, key in names.items() if not getattr(settings, name) and running.get(key)}
+    return settings.model_copy(update=missing)
+
+
+def _explain(item: Any) -> str:
+    name = str(item["loc"][0]) if item["loc"] else "?"
+    return f"{PREFIX}{name.upper()}: {item['msg']}. Set it in the environment or as `{name}` in healthbook.toml."

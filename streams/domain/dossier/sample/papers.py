@@ -1,0 +1,137 @@
+"""Papers and programme tables: HIV (6), discharge (7), summary (8), referral (13), appointment (14), TB (15)."""
+
+from datetime import timedelta
+
+from streams.domain.dossier.sample.header import ADVICE, TREATMENT
+from streams.domain.dossier.sample.model import Row, day_text
+from streams.domain.dossier.sample.person import invent_name
+from streams.domain.dossier.sample.visit import Visit
+
+_COURSE = "Bệnh diễn biến vài ngày trước khi đến khám; đã được khám, làm xét nghiệm và điều trị, đáp ứng tốt"
+_FINDINGS = "Các xét nghiệm và chẩn đoán hình ảnh trong giới hạn cho phép; không có chỉ định can thiệp thêm"
+
+
+def discharge_paper(visit: Visit, header: Row) -> Row:
+    """Table 7, with three days off work from the day after."""
+    rest = visit.ended + timedelta(days=1)
+    return {
+        **_copy(header, "MA_LK", "NGAY_VAO", "NGAY_RA", "CHAN_DOAN_RV", "MA_TTDV"),
+        "SO_LUU_TRU": f"LT{visit.ma_lk[-8:]}",
+        "MA_YTE": header["MA_BN"],
+        "MA_KHOA_RV": visit.departments[-1],
+        "PP_DIEUTRI": TREATMENT,
+        "GHI_CHU": ADVICE,
+        "MA_BS": visit.doctor,
+        "TEN_BS": invent_name(visit.random("doctor"), "1"),
+        "NGAY_CT": day_text(visit.ended),
+        "MA_ME": visit.person.mother_insurance if visit.person.mother else "",
+        "HO_TEN_ME": visit.person.mother or "",
+        "SO_NGAY_NGHI": "3",
+        "NGOAITRU_TUNGAY": day_text(rest),
+        "NGOAITRU_DENNGAY": day_text(rest + timedelta(days=2)),
+    }
+
+
+def summary(visit: Visit, header: Row) -> Row:
+    """Table 8: what the health book shows of every visit (HBR-08)."""
+    return {
+        **_copy(header, "MA_LK", "MA_LOAI_KCB", "NGAY_VAO", "NGAY_RA", "CHAN_DOAN_VAO", "CHAN_DOAN_RV"),
+        **_copy(header, "KET_QUA_DTRI", "GHI_CHU", "MA_TTDV"),
+        "HO_TEN_ME": visit.person.mother or "",
+        "NGUOI_GIAM_HO": visit.person.mother or "",
+        "QT_BENHLY": _COURSE,
+        "TOMTAT_KQ": _FINDINGS,
+        "PP_DIEUTRI": TREATMENT,
+        "NGAY_CT": day_text(visit.ended),
+    }
+
+
+def referral(visit: Visit, header: Row) -> Row:
+    """Table 13: the neighbouring facility goes on with the treatment."""
+    copied = (
+        "MA_LK MA_CSKCB HO_TEN NGAY_SINH GIOI_TINH MA_QUOCTICH MA_DANTOC MA_NGHE_NGHIEP DIA_CHI MA_THE_BHYT GT_THE_DEN "
+        "NGAY_VAO NGAY_VAO_NOI_TRU NGAY_RA CHAN_DOAN_RV MA_BENH_CHINH MA_BENH_KT MA_LOAI_RV MA_TTDV"
+    )
+    number = visit.ma_lk[-6:]
+    return {
+        **_copy(header, *copied.split()),
+        "SO_HOSO": f"HS{number}",
+        "SO_CHUYENTUYEN": number,
+        "GIAY_CHUYEN_TUYEN": f"CT-{number}/{visit.ended.year}",
+        "MA_CSKCB_DEN": visit.sent_to,
+        "DAU_HIEU_LS": "Tỉnh, sinh hiệu ổn định, cần theo dõi thêm",
+        "QT_BENHLY": _COURSE,
+        "TOMTAT_KQ": _FINDINGS,
+        "PP_DIEUTRI": TREATMENT,
+        "TINH_TRANG_CT": "Ổn định khi chuyển",
+        "MA_LYDO_CT": "1",
+        "HUONG_DIEU_TRI": "Tiếp tục theo dõi và điều trị chuyên khoa",
+        "PHUONGTIEN_VC": "Xe cứu thương",
+        "HOTEN_NGUOI_HT": invent_name(visit.random("escort"), "2"),
+        "CHUCDANH_NGUOI_HT": "Điều dưỡng",
+        "MA_BAC_SI": visit.doctor,
+    }
+
+
+def appointment(visit: Visit, header: Row) -> Row:
+    """Table 14: the one day on which the patient should come again."""
+    copied = (
+        "MA_LK MA_CSKCB HO_TEN NGAY_SINH GIOI_TINH DIA_CHI MA_THE_BHYT GT_THE_DEN NGAY_VAO NGAY_VAO_NOI_TRU NGAY_RA "
+        "CHAN_DOAN_RV MA_BENH_CHINH MA_BENH_KT MA_DOITUONG_KCB MA_TTDV"
+    )
+    return {
+        **_copy(header, *copied.split()),
+        "SO_GIAYHEN_KL": f"HK{visit.ma_lk[-6:]}",
+        "NGAY_HEN_KL": header["NGAY_TAI_KHAM"],
+        "MA_BAC_SI": visit.doctor,
+        "NGAY_CT": day_text(visit.last),
+    }
+
+
+def hiv_record(visit: Visit, header: Row) -> Row:
+    """Table 6: ARV treatment goes on, no tuberculosis. Never reaches the health book."""
+    start = visit.admitted.date()
+    return {
+        **_copy(header, "MA_LK", "MA_THE_BHYT", "SO_CCCD", "NGAY_SINH", "GIOI_TINH", "DIA_CHI"),
+        **_copy(header, "MATINH_CU_TRU", "MAXA_CU_TRU", "MA_CSKCB"),
+        "NGAYKD_HIV": day_text(start - timedelta(days=700)),
+        "NOI_LAY_MAU_XN": visit.facility,
+        "NOI_XN_KD": visit.facility,
+        "NOI_BDDT_ARV": visit.facility,
+        "BDDT_ARV": day_text(start - timedelta(days=680)),
+        "MA_PHAC_DO_DIEU_TRI_BD": "TDF+3TC+DTG",
+        "MA_LYDO_DTRI": "3",
+        "LOAI_DTRI_LAO": "0",
+        "SANG_LOC_LAO": "2",
+        "KQ_DTRI_LAO": "7",
+        "MA_LOAI_BN": "1",
+        "GIAI_DOAN_LAM_SANG": "1",
+        "NHOM_DOI_TUONG": "11",
+        "MA_TINH_TRANG_DK": "9",
+        "MA_XU_TRI": "1",
+        "NGAY_BAT_DAU_XU_TRI": day_text(start),
+        "NGAY_KET_THUC_XU_TRI": day_text(start + timedelta(days=30)),
+        "MA_PHAC_DO_DIEU_TRI": "TDF+3TC+DTG",
+        "SO_NGAY_CAP_THUOC_ARV": "30",
+    }
+
+
+def tuberculosis_record(visit: Visit, header: Row) -> Row:
+    """Table 15: new, drug-sensitive, HIV negative; treatment goes on. Never reaches the health book."""
+    return {
+        **_copy(header, "MA_LK", "MA_BN", "HO_TEN", "SO_CCCD", "MA_CSKCB"),
+        "STT": "1",
+        "PHANLOAI_LAO_VITRI": "1",
+        "PHANLOAI_LAO_TS": "1",
+        "PHANLOAI_LAO_HIV": "2",
+        "PHANLOAI_LAO_VK": "1",
+        "LOAI_DTRI_LAO": "2",
+        "NGAYBD_DTRI_LAO": day_text(visit.admitted),
+        "PHACDO_DTRI_LAO": "1",
+        "KET_QUA_DTRI_LAO": "6",
+    }
+
+
+def _copy(header: Row, *names: str) -> Row:
+    """Fields of table 1 that another table repeats, as they are there (equal or empty: X13-002, X14-005)."""
+    return {name: header.get(name, "") for name in names}

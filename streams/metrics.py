@@ -1,0 +1,62 @@
+"""Every metric of the product: name, meaning, unit, labels (INTERFACE §6). Labels are bounded; a visit is never one."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_MINUTE, _HOUR = 60, 3600
+PROMISE_BUCKETS = (
+    1,
+    5,
+    30,
+    _MINUTE,
+    5 * _MINUTE,
+    15 * _MINUTE,
+    _HOUR,
+    3 * _HOUR,
+    6 * _HOUR,
+    12 * _HOUR,
+    18 * _HOUR,
+    24 * _HOUR,
+    48 * _HOUR,
+)
+
+EVENTS = Counter(
+    "healthbook_events", "Events that a stage processed, by outcome (the type it answered)", ["stage", "outcome"]
+)
+STAGE_DURATION = Histogram(
+    "healthbook_stage_duration_seconds",
+    "Time a stage needed for one batch of events, from poll to commit, divided by the events in it",
+    ["stage"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+CLOSE_TO_RECEIPT = Histogram(
+    "healthbook_close_to_receipt_seconds", "From the close of a visit to the gateway's receipt", buckets=PROMISE_BUCKETS
+)
+RECEIPT_TO_DISPLAY = Histogram(
+    "healthbook_receipt_to_display_seconds",
+    "From the gateway's receipt to the entry shown on VNeID",
+    buckets=PROMISE_BUCKETS,
+)
+DEADLINES = Gauge("healthbook_deadlines", "Clocks by their present state", ["clock", "state"])
+DEADLINE_BREACHES = Counter("healthbook_deadline_breaches", "Clocks whose due time passed unmet", ["clock"])
+DEADLINE_NEAREST = Gauge(
+    "healthbook_deadline_nearest_seconds",
+    "Seconds left for the most urgent running clock; negative when past",
+    ["clock"],
+)
+BACKLOG = Gauge("healthbook_backlog", "Events that wait for a stage", ["stage"])
+BACKLOG_OLDEST = Gauge("healthbook_backlog_oldest_seconds", "Age of the oldest event that waits for a stage", ["stage"])
+GATEWAY_REQUESTS = Counter(
+    "healthbook_gateway_requests", "Calls to the gateway, by operation and class of result", ["operation", "result"]
+)
+BREAKER_OPEN = Gauge("healthbook_gateway_breaker_open", "1 while the breaker for the whole gateway is open")
+DEAD_LETTERS = Counter("healthbook_dead_letters", "Records put aside", ["topic", "stage", "reason"])
+HELD = Gauge("healthbook_held", "Visits that wait for a person", ["reason"])
+FACILITY_LAST_EVENT = Gauge(
+    "healthbook_facility_last_event_timestamp_seconds", "When a facility's last visit closed (Unix time)", ["facility"]
+)
+CERTIFICATE_NOT_AFTER = Gauge(
+    "healthbook_certificate_not_after_timestamp_seconds",
+    "When the signing certificate of a facility ends (Unix time)",
+    ["facility"],
+)
+BUILD_INFO = Gauge("healthbook_build_info", "1; the version is the label", ["version"])

@@ -1,0 +1,58 @@
+"""Dead letters: a record that its reader cannot use goes to `<topic>.dlq`, whole, with the reason in its headers."""
+
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+from events.topics import DLQ_SUFFIX
+from streams.adapters import kafka
+from streams.errors import Fatal, Reason, RetryLater
+from streams.metrics import DEAD_LETTERS
+
+_KEPT_HEADERS = ("content-type", "traceparent", "__value_schema_id")
+
+
+class DeadLetters:
+    """The dead letters of one stage. Beyond a limit in a minute it stops the stage: then it is us who are broken."""
+
+    def __init__(self, stage: str, producer: Any, per_minute: int) -> None:
+        self._stage = stage
+        self._producer = producer
+        self._per_minute = per_minute
+        self._recent: deque[float] = deque()
+
+    async def put(self, record: Any, reason: Reason) -> None:
+        """Returns when the broker has it. Raises RetryLater; Fatal beyond the limit, with nothing put aside."""
+        self._count()
+        origin = {
+            "dlq_topic": record.topic,
+            "dlq_partition": str(record.partition),
+            "dlq_offset": str(record.offset),
+            "dlq_stage": self._stage,
+            "dlq_reason": str(reason),
+            "dlq_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        # Of the origin's headers only those that are ours: a foreign one may say anything.
+        kept = [(name, value) for name, value in record.headers if name.startswith("ce_") or name in _KEPT_HEADERS]
+        try:
+            await self._producer.send_and_wait(
+                record.topic + DLQ_SUFFIX,
+                key=record.key,
+                value=record.value,
+                headers=kept + [(name, value.encode()) for name, value in origin.items()],
+            )
+        except kafka.AWAY as error:
+            raise RetryLater(f"dead letter: {type(error).__name__}") from error
+        DEAD_LETTERS.labels(record.topic, self._stage, str(reason)).inc()
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        self._recent.append(now)
+        while self._recent[0] < now - 60:
+            self._recent.popleft()
+        if len(self._recent) > self._per_minute:
+            raise Fatal(
+                f"{self._stage}: more than {self._per_minute} dead letters within a minute. Look at the last ones"
+                " in the .dlq topics before starting again; the limit is HEALTHBOOK_POISON_PER_MINUTE"
+            )

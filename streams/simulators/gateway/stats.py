@@ -1,0 +1,61 @@
+"""Counters of one run: answers per operation and code, and how many calls were under way at once."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from streams.simulators.gateway.faults import Call
+
+
+@dataclass(slots=True)
+class _Level:
+    """How many at once, for each key, and the most there ever were for one."""
+
+    now: Counter[Hashable] = field(default_factory=Counter)
+    highest: int = 0
+
+    def enter(self, key: Hashable) -> None:
+        self.now[key] += 1
+        self.highest = max(self.highest, self.now[key])
+
+    def leave(self, key: Hashable) -> None:
+        self.now[key] -= 1
+        if not self.now[key]:
+            del self.now[key]
+
+
+class Stats:
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self._all, self._facility, self._visit = _Level(), _Level(), _Level()
+
+    def count(self, operation: str, code: str) -> None:
+        self.answers[operation, code] += 1
+
+    @contextmanager
+    def under_way(self, call: Call) -> Iterator[None]:
+        levels: list[tuple[_Level, Hashable]] = [(self._all, None), (self._facility, call.facility)]
+        if call.visit:
+            levels.append((self._visit, (call.facility, call.visit)))
+        for level, key in levels:
+            level.enter(key)
+        try:
+            yield
+        finally:
+            for level, key in levels:
+                level.leave(key)
+
+    def concurrency(self) -> dict[str, int]:
+        return {
+            "concurrent": self._all.now.total(),
+            "maxConcurrent": self._all.highest,
+            "maxConcurrentPerFacility": self._facility.highest,
+            "maxConcurrentPerVisit": self._visit.highest,
+        }
+
+    def by_operation(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for (operation, code), count in sorted(self.answers.items()):
+            found.setdefault(operation, {})[code] = count
+        return found
