@@ -35,30 +35,35 @@ class Application:
     folder: Path
     classes: Sequence[str]
     main: Sequence[str]
-    class_list: Path  # of the home: two brokers that share the jars must not write one list
+    class_lists: Path  # a pattern: %p becomes "pid123", so that no run cuts off the list of another
 
     def command(self, *options: str) -> list[str]:
         java = find_java()
         archive = self._archive(java)
         classes = (
-            f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:DumpLoadedClassList={self.class_list}"
+            f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:DumpLoadedClassList={self.class_lists}"
         )
         return [str(java.program), *LEAN, classes, *options, *self.classes, *self.main]
 
-    def archive_command(self) -> list[str] | None:
-        """Makes the archive from the class list of an earlier run, at the lowest priority; None when there is no need.
+    def archive_command(self, pid: int) -> list[str] | None:
+        """Makes the archive from the class list of the run `pid`, at the lowest priority; None when there is no need.
 
         Written aside and renamed when whole, so that a killed one leaves nothing that a JVM would trip over. Run it
         with a lock on the folder of the jars.
         """
         java = find_java()
+        class_list = Path(str(self.class_lists).replace("%p", f"pid{pid}"))
         archive, unfinished = self._archive(java), self._archive(java).with_suffix(".unfinished")
-        if archive.exists() or not self.class_list.exists():
+        if archive.exists() or not class_list.exists():
             return None
-        options = ["-Xshare:dump", f"-XX:SharedClassListFile={self.class_list}", f"-XX:SharedArchiveFile={unfinished}"]
+        options = ["-Xshare:dump", f"-XX:SharedClassListFile={class_list}", f"-XX:SharedArchiveFile={unfinished}"]
         dump = [str(java.program), *LEAN, *options, *self.classes]
         rename = 'from=$1 to=$2; shift 2; "$@" && mv "$from" "$to"'
         return ["nice", "-n", "19", "sh", "-c", rename, "sh", str(unfinished), str(archive), *dump]
+
+    def forget_lists(self) -> None:
+        for class_list in self.class_lists.parent.glob(self.class_lists.name.replace("%p", "*")):
+            class_list.unlink()
 
     def _archive(self, java: Java) -> Path:
         return self.folder / f"classes-{java.version}.jsa"

@@ -23,7 +23,7 @@ LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
 
 
 def application(home: Path, jars: Path) -> Application:
-    return Application(jars, ("-cp", f"{jars}/*"), ("kafka.Kafka",), home / "run" / "kafka.classes")
+    return Application(jars, ("-cp", f"{jars}/*"), ("kafka.Kafka",), home / "run" / "kafka-%p.classes")
 
 
 async def start(home: Path, downloads: Path, *, port: int | None = None) -> tuple[Child, str]:

@@ -139,12 +139,13 @@ class Parts:
     async def _archive_classes(self) -> None:
         """Quicker starts from now on. Nothing waits for it; if it fails, its log says why and starts stay slow."""
         makers = {kafka.NAME: kafka.application, registry.NAME: registry.application}
-        for part in [part for part in makers if part in self.children]:
+        for part, pid in [(part, self.children[part].pid) for part in makers if part in self.children]:
             application = makers[part](self.home, await jars.resolve(part, self._downloads))
             async with one_at_a_time(self._downloads / f".{part}-archive.lock"):
-                if command := application.archive_command():
+                if command := application.archive_command(pid):
                     with suppress(PartFailed):
                         await run_to_end(self.home, f"{part}-archive", command)
+                        application.forget_lists()
 
     async def _stop(self) -> None:
         """Kafka ∥ (registry → PostgreSQL): nobody loses what he stands on."""

@@ -20,7 +20,7 @@ COMPATIBILITY = "BACKWARD"  # for subjects without a level of their own; a fresh
 
 
 def application(home: Path, folder: Path) -> Application:
-    return Application(folder, ("-jar", str(folder / "quarkus-run.jar")), (), home / "run" / "registry.classes")
+    return Application(folder, ("-jar", str(folder / "quarkus-run.jar")), (), home / "run" / "registry-%p.classes")
 
 
 async def start(home: Path, downloads: Path, *, database: str, port: int | None = None) -> tuple[Child, str]:

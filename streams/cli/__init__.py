@@ -1,0 +1,77 @@
+"""`healthbook`: nouns, then verbs (INTERFACE §3). A command's module is imported when it is asked for."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+# noun → verb → module:attribute. A noun that stands alone has the verb "".
+COMMANDS: dict[str, dict[str, str]] = {
+    "stage": {"": "streams.cli.stage:stage"},
+    "dossier": {
+        "new": "streams.cli.dossier_new:dossier_new",
+        "check": "streams.cli.dossier_check:dossier_check",
+        "xsd": "streams.cli.dossier_xsd:dossier_xsd",
+    },
+    "visit": {
+        "close": "streams.cli.visit_close:visit_close",
+        "show": "streams.cli.visit:visit_show",
+        "list": "streams.cli.visit:visit_list",
+    },
+    "adapter": {"": "streams.cli.adapter:adapter"},
+    "simulate": {
+        "gateway": "streams.cli.simulate_gateway:gateway",
+        "his": "streams.cli.simulate_his:his",
+    },
+    "topic": {"plan": "streams.cli.topic:topic_plan", "apply": "streams.cli.topic:topic_apply"},
+    "schema": {"check": "streams.cli.schema:schema_check", "register": "streams.cli.schema:schema_register"},
+    "database": {"migrate": "streams.cli.database:database_migrate"},
+    "config": {"print": "streams.cli.config:config_print", "check": "streams.cli.config:config_check"},
+}
+HELP = {
+    "stage": "One stage or processor in the foreground, as a production service runs it.",
+    "dossier": "Invented dossiers, and what validation says about real ones.",
+    "visit": "Hands a visit over; tells its story.",
+    "adapter": "Connects a hospital system that does not use the SDK.",
+    "simulate": "The simulators on their own.",
+    "topic": "Topics as declared against what is there.",
+    "schema": "Schemas as declared against what is there.",
+    "database": "Migrations.",
+    "config": "Settings.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports a command only when it is used."""
+
+    def __init__(self, targets: dict[str, str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._targets = targets
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._targets})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = self._targets.get(cmd_name)
+        return _load(target) if target else super().get_command(ctx, cmd_name)
+
+
+def _load(target: str) -> click.Command:
+    module, _, attribute = target.partition(":")
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
+
+
+@click.group(
+    cls=LazyGroup,
+    targets={noun: verbs[""] for noun, verbs in COMMANDS.items() if "" in verbs},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="healthbook")
+def main() -> None:
+    """Takes a closed hospital visit to the BHXH gateway and into the citizen's health book."""
+
+
+for _noun, _verbs in COMMANDS.items():
+    if "" not in _verbs:
+        main.add_command(LazyGroup(_verbs, name=_noun, help=HELP[_noun]))

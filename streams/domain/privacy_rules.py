@@ -24,6 +24,9 @@ from typing import Literal, cast
 
 from streams.domain.dossier.data import in_force, read_csv
 
+COLUMNS = ("id", "kind", "what", "effect", "valid_from", "valid_to", "legal_basis")
+"""Of a list of rules."""
+
 Kind = Literal["table", "field", "disease", "words"]
 Effect = Literal["entry", "main", "item", "table"]
 

@@ -1,6 +1,6 @@
 """An accepted dossier → what the health book shows of it (HEALTHBOOK §§2, 3). Pure; the privacy filter comes first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta
 
@@ -14,6 +14,7 @@ from streams.domain.privacy_rules import Rule
 from streams.domain.projection_completeness import completeness
 from streams.domain.projection_papers import papers, summary
 from streams.domain.projection_person import person
+from streams.domain.projection_values import Names
 from streams.domain.projection_visit import visit
 
 DUE_WITHIN = timedelta(hours=24)
@@ -24,7 +25,7 @@ def project(
     accepted: VisitAccepted,
     tables: Tables,
     rules: Sequence[Rule],
-    names: Mapping[str, str],
+    names: Names,
     *,
     xml8_every_visit: bool = True,
 ) -> HealthBookEntry:

@@ -1,6 +1,6 @@
 """Texts of the dossier → values of the entry. An empty text is None; nothing is corrected, nothing is guessed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import cache
 
@@ -9,8 +9,8 @@ from streams.domain.dossier.data import in_force, read_csv
 from streams.domain.dossier.moments import day_of
 from streams.domain.privacy_fields import Row
 
-Names = Mapping[str, str]
-"""Facility code → its name."""
+Names = Callable[[str], str | None]
+"""Facility code → its name, None for one that is not known here."""
 
 PROVINCES_MERGED = date(2025, 7, 1)
 
@@ -50,7 +50,7 @@ def coded(row: Row, name: str, code_list: str | None = None) -> Coded | None:
 def facility(code: str, names: Names) -> Coded | None:
     """A facility; its name where the register of this installation knows it."""
     code = code.strip()
-    return Coded(code, names.get(code)) if code else None
+    return Coded(code, names(code)) if code else None
 
 
 def province(row: Row, on: date) -> Coded | None:

@@ -82,7 +82,7 @@ def results(rows: Sequence[Row], services: Iterable[Row]) -> tuple[ResultGroup, 
     """HB-33: by service, named by table 3; services and their results in the order in which the results came."""
     names = {code: name for row in services if (code := text(row, "MA_DICH_VU")) and (name := text(row, "TEN_DICH_VU"))}
     # A test that was sent out has ".K." and the other facility behind its code in table 3 (RULES §3).
-    names |= {code.partition(".K.")[0]: name for code, name in names.items() if ".K." in code and code not in names}
+    names = {code.partition(".K.")[0]: name for code, name in names.items() if ".K." in code} | names
     ordered = sorted(rows, key=lambda row: instant_of(row.get("NGAY_KQ", "")) or LAST)
     groups: dict[str, list[Result]] = {}
     for row in ordered:

@@ -5,7 +5,7 @@ repetition and reordering end in the same states. Rules: HEALTHBOOK §5.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from events.deadline import DeadlineState
@@ -19,6 +19,10 @@ class Clock:
     duration: timedelta
     legal_basis: str
     at_risk: float = 0.75
+
+    def lasting(self, duration: timedelta) -> "Clock":
+        """The same promise with another duration."""
+        return replace(self, duration=duration)
 
 
 CLOSED_TO_RECEIPT = Clock("closed-to-receipt", timedelta(minutes=15), "S000-31, S003-20: sent when the visit ends")

@@ -14,6 +14,7 @@ from events.visit import Finding, TableFile
 from events.xml import XmlError, parse
 from streams.domain.dossier.findings import ENVELOPE, Place, finding
 from streams.domain.dossier.moments import day_of, is_day
+from streams.domain.dossier.trouble import true_reason
 
 ROOT_ELEMENT = "GIAMDINHHS"
 CHILDREN = ("THONGTINDONVI", "THONGTINHOSO", "CHUKYDONVI")
@@ -49,7 +50,8 @@ def read_envelope(data: bytes) -> tuple[Dossier | None, tuple[Finding, ...]]:
     try:
         root = parse(data)
     except XmlError as error:
-        return None, (finding(_TROUBLE[error.code], Place(ENVELOPE), line=error.line),)
+        reason = true_reason(error, data)
+        return None, (finding(_TROUBLE[reason.code], Place(ENVELOPE), line=reason.line),)
     if root.tag != ROOT_ELEMENT or tuple(child.tag for child in root) != CHILDREN:
         return None, (finding("ENV-001/structure", Place(ENVELOPE), expected="/".join(CHILDREN)),)
     unit, info, signature = root

@@ -1,6 +1,5 @@
 """Bytes of one table → its rows. Values are read by name, so that one mistake does not hide another (RULES §1)."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from events.xml import XmlError, parse
 from streams.domain.dossier import xsd
 from streams.domain.dossier.standard import Standard
 from streams.domain.dossier.tables import TableSpec
+from streams.domain.dossier.trouble import true_reason
 
 
 class TableError(ValueError):
@@ -78,10 +78,8 @@ def parse_table(content: bytes) -> etree._Element:
     try:
         return parse(content)
     except XmlError as error:
-        control = _CONTROL.search(content)
-        if error.code == "XML_MALFORMED" and control:  # within CDATA libxml2 names an unfinished section instead
-            raise TableError("ENV-012", content.count(b"\n", 0, control.start()) + 1) from None
-        raise TableError(_TROUBLE[error.code], error.line) from None
+        reason = true_reason(error, content)
+        raise TableError(_TROUBLE[reason.code], reason.line) from None
 
 
 def read_rows(root: etree._Element, spec: TableSpec, number: int, standard: Standard) -> Table:
@@ -97,8 +95,6 @@ def read_table(content: bytes, spec: TableSpec, number: int, standard: Standard)
     """Bytes of one table file → its rows. Raises TableError."""
     return read_rows(parse_table(content), spec, number, standard)
 
-
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 _TROUBLE = {
     "XML_EMPTY": "ENV-008/empty",

@@ -1,0 +1,100 @@
+"""`healthbook visit show|list`: what happened to my visits?"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import asyncpg
+import click
+
+from streams.adapters import postgres
+from streams.adapters.deadlines import PostgresDeadlines
+from streams.adapters.timeline import PostgresTimeline
+from streams.cli.config import settings_or_fail
+from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option
+from streams.errors import RetryLater
+
+T = TypeVar("T")
+VIETNAM = timedelta(hours=7)
+
+
+@click.command("show")
+@click.argument("facility")
+@click.argument("ma_lk", metavar="MA_LK")
+@output_option
+def visit_show(facility: str, ma_lk: str, output: str) -> None:
+    """Tells the whole story of one visit: every revision, stage, answer and clock. Exit 1 when it is not known."""
+
+    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        lines = await PostgresTimeline(pool).story(facility, ma_lk)
+        clocks = await PostgresDeadlines(pool, (), lambda: datetime.now(UTC)).of_visit(facility, ma_lk)
+        shown = ("clock", "revision", "state", "started_at", "due_at", "stopped_at", "late", "reason")
+        return lines, [{name: getattr(clock, name) for name in shown} for clock in clocks]
+
+    lines, clocks = _with_database(ask)
+    if not lines:
+        fail(f"No visit {ma_lk} of facility {facility} is known. Look for it with `healthbook visit list`.", Exit.NO)
+    if output == "json":
+        emit_json({"facility": facility, "ma_lk": ma_lk, "story": lines, "clocks": clocks})
+        return
+    emit_rows([_line(line) for line in lines], ("revision", "when (Vietnam)", "what", "detail"), output)
+    emit_rows(
+        [
+            clock
+            | {"due (Vietnam)": _local(clock["due_at"]), "stopped": clock["stopped_at"] and _local(clock["stopped_at"])}
+            for clock in clocks
+        ],
+        ("revision", "clock", "state", "due (Vietnam)", "stopped", "reason"),
+        output,
+    )
+
+
+@click.command("list")
+@click.option("--facility", help="Only visits of this facility.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day in Vietnam.  [default: the last 24 hours]")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
+@output_option
+def visit_list(facility: str | None, day: datetime | None, limit: int, output: str) -> None:
+    """Lists visits with the last thing that happened to each."""
+    since = day.replace(tzinfo=UTC) - VIETNAM if day else datetime.now(UTC) - timedelta(days=1)
+
+    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> list[dict[str, Any]]:
+        return await PostgresTimeline(pool).visits(facility, since, since + timedelta(days=1), limit)
+
+    rows = [
+        row | {"last event": row["type"], "when (Vietnam)": _local(row["happened_at"])} for row in _with_database(ask)
+    ]
+    emit_rows(rows, ("facility", "ma_lk", "revision", "last event", "when (Vietnam)"), output)
+
+
+def _with_database(ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
+    async def run(url: str) -> T:
+        pool = await postgres.connect(url, 1)
+        try:
+            return await ask(pool)
+        finally:
+            await pool.close()
+
+    try:
+        return asyncio.run(run(settings_or_fail().database_url))
+    except RetryLater as trouble:
+        fail(str(trouble), Exit.UNREACHABLE)
+
+
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    detail = line["detail"]
+    findings = [item["code"] for item in detail.get("findings", [])]
+    told = {name: value for name, value in detail.items() if name != "findings" and value not in (None, [], 0)}
+    if findings:
+        told["findings"] = ", ".join(findings)
+    return {
+        "revision": line["revision"],
+        "when (Vietnam)": _local(line["happened_at"]),
+        "what": line["type"],
+        "detail": "; ".join(f"{name}: {value}" for name, value in told.items()),
+    }
+
+
+def _local(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC) + VIETNAM:%Y-%m-%d %H:%M:%S}"

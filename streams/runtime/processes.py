@@ -1,0 +1,156 @@
+"""Wiring: every process of the bus by its name, with its adapters. Nothing connects at import."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import asyncpg
+
+from events.deadline import DeadlineChanged
+from events.registry import Registry, RegistryUnreachableError
+from events.serde import Serde
+from events.visit import VisitClosed, VisitRejected, VisitValidated
+from streams.adapters import kafka, postgres
+from streams.adapters.deadlines import PostgresDeadlines
+from streams.adapters.outbox import declare_shards
+from streams.adapters.relay import Relay
+from streams.adapters.revisions import PostgresRevisions
+from streams.adapters.timeline import PostgresTimeline
+from streams.config import Settings
+from streams.errors import RetryLater
+from streams.runtime.deadlines import Processor, application
+from streams.runtime.loop import Loop, Received, Stage, each
+from streams.runtime.service import Health, Work
+from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.stages.record import RECORDED, story_line
+from streams.stages.validate import Judge, validate
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a process has to work with."""
+
+    settings: Settings
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    serde: Serde
+
+
+@asynccontextmanager
+async def connected(settings: Settings, connections: int = 8) -> AsyncIterator[Parts]:
+    """Database and registry. Raises RetryLater while one is away."""
+    async with Registry(settings.schema_registry_url) as registry:
+        pool = await postgres.connect(settings.database_url, connections)
+        try:
+            yield Parts(settings, pool, Serde(registry))
+        finally:
+            await pool.close()
+
+
+def stage_work(settings: Settings, build: Callable[[Parts], Stage]) -> Work:
+    """A stage on the batch loop as the work of a process."""
+
+    async def work(health: Health, stopping: asyncio.Event) -> None:
+        async with connected(settings) as parts:
+            loop = Loop(
+                build(parts),
+                settings.kafka_bootstrap_servers,
+                parts.serde,
+                batch_records=settings.batch_records,
+                poison_per_minute=settings.poison_per_minute,
+            )
+            health.progress = lambda: loop.progress
+            running = asyncio.create_task(loop.run())
+            health.ready = True
+            stop = asyncio.create_task(stopping.wait())
+            await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+            loop.stop()
+            stop.cancel()
+            await running
+
+    return work
+
+
+def validate_stage(parts: Parts, judge: Judge) -> Stage:
+    """visit.closed.v1 → visit.validated.v1 | visit.rejected.v1"""
+    revisions = PostgresRevisions(parts.pool)
+    handle = each(partial(validate, revisions=revisions, judge=judge, now=lambda: datetime.now(UTC)))
+    return Stage("validate", (VisitClosed,), (VisitValidated, VisitRejected), handle)
+
+
+def record_stage(parts: Parts) -> Stage:
+    """Every topic → the timeline."""
+    timeline = PostgresTimeline(parts.pool)
+
+    async def handle(batch: Sequence[Received[Any]]) -> Sequence[None]:
+        await timeline.add([story_line(item.event, item.meta.time if item.meta else item.timestamp) for item in batch])
+        return [None] * len(batch)
+
+    return Stage("record", RECORDED, (), handle)
+
+
+def relay_work(settings: Settings) -> Work:
+    """The relay as the work of a process."""
+
+    async def work(health: Health, stopping: asyncio.Event) -> None:
+        async with connected(settings, connections=24) as parts:
+            async with parts.pool.acquire() as connection:
+                await declare_shards(connection)
+            relay = Relay(parts.pool, settings.kafka_bootstrap_servers, settings.outbox_keep)
+            await _until(stopping, health, relay.run())
+
+    return work
+
+
+def deadlines_work(settings: Settings) -> Work:
+    """The clocks as the work of a process."""
+
+    async def work(health: Health, stopping: asyncio.Event) -> None:
+        clocks = (
+            CLOSED_TO_RECEIPT.lasting(timedelta(seconds=settings.receipt_target)),
+            RECEIPT_TO_SHOWN,
+        )
+        async with connected(settings) as parts:
+            try:
+                await parts.serde.prepare(DeadlineChanged)
+            except (RegistryUnreachableError, LookupError) as error:
+                raise RetryLater(f"schema registry: {error}") from None
+            producer = kafka.producer(settings.kafka_bootstrap_servers, "deadlines")
+            await kafka.start(producer, "deadlines")
+            try:
+                store = PostgresDeadlines(parts.pool, clocks, lambda: datetime.now(UTC))
+                processor = Processor(store, parts.serde, producer, settings.poison_per_minute)
+                app = application(processor, settings.kafka_bootstrap_servers)
+                await app.start()
+                health.ready = True
+                await stopping.wait()
+                await app.stop()
+            finally:
+                await producer.stop()
+
+    return work
+
+
+async def _until(stopping: asyncio.Event, health: Health, work: Awaitable[None]) -> None:
+    running = asyncio.ensure_future(work)
+    health.ready, health.progress = True, time.monotonic
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if not running.done():
+        running.cancel()
+        await asyncio.wait({running})
+        return
+    await running
+
+
+PROCESSES: dict[str, Callable[[Settings], Work]] = {
+    "record": lambda settings: stage_work(settings, record_stage),
+    "relay": relay_work,
+    "deadlines": deadlines_work,
+}
+"""Every process of the bus by its name."""

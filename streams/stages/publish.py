@@ -1,0 +1,69 @@
+"""publish: a dossier that the gateway took becomes an entry of the health book (HEALTHBOOK)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from events.health_book import HealthBookEntry
+from events.visit import PersonKeyKind, VisitAccepted
+from streams.domain.privacy_rules import rules_on
+from streams.domain.projection import project
+from streams.domain.projection_rows import read_tables, visit_day
+
+
+class Dossiers(Protocol):
+    """The bytes that the gateway accepted."""
+
+    async def envelope(self, facility: str, ma_lk: str, revision: int) -> bytes:
+        """The signed envelope of a revision. Raises RetryLater, and DeadLetter when nobody kept it."""
+        ...
+
+
+class Facilities(Protocol):
+    """What this installation knows about facilities."""
+
+    def name(self, code: str) -> str | None:
+        """Its name, None for a facility that is not registered here."""
+        ...
+
+    def withholding(self, code: str) -> Sequence[dict[str, str]]:
+        """Its own rows beside `withholding.csv`. Raises ValueError: then nothing of it may be shown."""
+        ...
+
+
+class Publications(Protocol):
+    """Which version of each entry is on the bus."""
+
+    async def add(self, visits: Sequence[tuple[VisitAccepted, HealthBookEntry | None]]) -> None:
+        """Publishes what is newer, keeps the rest as history; durable when it returns. The same again changes nothing.
+
+        Raises RetryLater.
+        """
+        ...
+
+
+async def publish(
+    visit: VisitAccepted, dossiers: Dossiers, facilities: Facilities, *, xml8_every_visit: bool = True
+) -> HealthBookEntry | None:
+    """What the book shows of the visit; None when no person can be found in it (HEALTHBOOK §4)."""
+    if visit.person_key_kind is PersonKeyKind.NONE:
+        return None
+    tables = read_tables(await dossiers.envelope(visit.facility, visit.ma_lk, visit.revision))
+    rules = rules_on(visit_day(tables) or date.max, facilities.withholding(visit.facility))
+    return project(visit, tables, rules, facilities.name, xml8_every_visit=xml8_every_visit)
+
+
+async def publish_all(
+    visits: Sequence[VisitAccepted],
+    dossiers: Dossiers,
+    facilities: Facilities,
+    publications: Publications,
+    *,
+    xml8_every_visit: bool = True,
+) -> None:
+    """A batch: dossiers are asked for together, and what becomes of them is written together."""
+    entries = await asyncio.gather(
+        *(publish(visit, dossiers, facilities, xml8_every_visit=xml8_every_visit) for visit in visits)
+    )
+    await publications.add(list(zip(visits, entries, strict=True)))
