@@ -2,42 +2,62 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-STAMP := .venv/.installed-from-lock
+INSTALLED := .venv/.installed-from-lock
+VALIDATORS := infra/npm/node_modules/.package-lock.json
+UV := build/uv/bin/uv
+COMPILE := $(UV) pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes \
+	--no-emit-index-url --no-header --extra embedded
 
-.PHONY: help run test check fmt lock clean
+.PHONY: help run test check fmt bench parts lock clean
 
 help: ## One line for each target
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): infra/python/dev.lock pyproject.toml
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; on Debian: apt-get install python3 python3-venv" >&2; exit 1; }
-	python3 -m venv .venv
-	$(BIN)/pip install -q --require-hashes -r infra/python/dev.lock
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
-
-run: $(STAMP) ## Installs what is missing, starts everything, hands samples over (ARGS=--once ends after the summary)
+run: $(INSTALLED) ## Installs what is missing, starts everything, hands samples over (ARGS=--once ends after the summary)
 	$(BIN)/healthbook run $(ARGS)
 
-test: $(STAMP) ## Installs what is missing and runs every test on real parts (ARGS go to pytest)
-	@infra/install-test-tools
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) $(VALIDATORS) ## Installs what is missing and runs every test on real parts (ARGS go to pytest)
+	@infra/install-test-tools xmlsec1 kcat
+	$(BIN)/pytest $(ARGS)
 
-check: $(STAMP) ## Format, lint, types, import contracts; changes nothing
+check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, compose; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/healthbook schema check --offline
+	$(BIN)/healthbook dossier xsd --check
+	node infra/npm/check-asyncapi.mjs asyncapi.yaml
+	$(BIN)/docker-compose --profile simulators config --quiet
 
-fmt: $(STAMP) ## Formats the code
+fmt: $(INSTALLED) ## Formats the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## Resolves the dependencies anew (needs `pip install uv` in PATH)
-	uv pip compile -q pyproject.toml --extra embedded --python-version 3.11 --universal --generate-hashes \
-		--no-emit-index-url --no-header -o infra/python/runtime.lock
-	uv pip compile -q pyproject.toml --extra embedded --extra dev --python-version 3.11 --universal --generate-hashes \
-		--no-emit-index-url --no-header -c infra/python/runtime.lock -o infra/python/dev.lock
+bench: $(INSTALLED) ## Measures what it costs on this machine (ARGS go to the benchmark)
+	$(BIN)/python -m benchmarks $(ARGS)
 
-clean: ## Removes the virtualenv and all data of the embedded parts
-	rm -rf .venv var
+parts: $(INSTALLED) ## Only downloads the embedded parts, for images and caches
+	$(BIN)/python -m infra.embedded download
+
+lock: $(UV) ## Resolves the Python dependencies anew
+	$(COMPILE) -o infra/python/runtime.lock
+	$(COMPILE) --extra dev -c infra/python/runtime.lock -o infra/python/dev.lock
+
+clean: ## Removes the virtualenv, the validators and all data of the embedded parts
+	rm -rf .venv build infra/npm/node_modules var
+
+$(INSTALLED): infra/python/dev.lock pyproject.toml
+	@infra/make-venv .venv
+	$(BIN)/pip install -q --require-hashes -r infra/python/dev.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VALIDATORS): infra/npm/package-lock.json
+	@infra/install-test-tools node npm
+	cd infra/npm && npm ci --silent
+	@touch $@
+
+$(UV):
+	python3 -m venv build/uv
+	build/uv/bin/pip install -q uv

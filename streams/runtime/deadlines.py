@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import faust
@@ -71,8 +72,8 @@ class Processor:
         while changes := await patiently(self._deadlines.look):
             self._measure(changes)
         while told := await patiently(self._deadlines.unannounced):
-            await patiently(lambda told=told: self._announce(told))
-            await patiently(lambda told=told: self._deadlines.announced(told))
+            await patiently(partial(self._announce, told))
+            await patiently(partial(self._deadlines.announced, told))
 
     async def summarise(self) -> None:
         """Sets the gauges of INTERFACE §6 from the table."""
@@ -167,19 +168,13 @@ def application(processor: Processor, bootstrap: str) -> Any:
         acks=True,
     )
 
-    @app.agent(topic, name=STAGE)
     async def agent(stream: Any) -> None:
         async for events in stream.take_events(BATCH, within=LINGER_SECONDS):
-            await _or_exit(lambda events=events: processor.learn([event.message for event in events]))
+            await _or_exit(partial(processor.learn, [event.message for event in events]))
 
-    @app.timer(LOOK_SECONDS)
-    async def look() -> None:
-        await _or_exit(processor.look)
-
-    @app.timer(SUMMARY_SECONDS)
-    async def summarise() -> None:
-        await _or_exit(processor.summarise)
-
+    app.agent(topic, name=STAGE)(agent)
+    app.timer(LOOK_SECONDS)(partial(_or_exit, processor.look))
+    app.timer(SUMMARY_SECONDS)(partial(_or_exit, processor.summarise))
     return app
 
 

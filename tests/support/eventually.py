@@ -4,16 +4,20 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 Found = TypeVar("Found")
 
 INTERVAL = 0.05
 
 
+@overload
 async def eventually(
-    condition: Callable[[], Awaitable[Found] | Found], *, timeout: float = 20.0, message: str = ""
-) -> Found:
+    condition: Callable[[], Awaitable[Found]], *, timeout: float = 20.0, message: str = ""
+) -> Found: ...
+@overload
+async def eventually(condition: Callable[[], Found], *, timeout: float = 20.0, message: str = "") -> Found: ...
+async def eventually(condition: Callable[[], Any], *, timeout: float = 20.0, message: str = "") -> Any:
     """The first truthy answer of `condition`, plain or async. AssertionError when there is none in `timeout` seconds.
 
     An AssertionError inside `condition` counts as "not yet", so that a condition may be written as asserts; the last

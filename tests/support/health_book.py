@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from io import BytesIO
 from typing import Any
+
+import fastavro
 
 from events.health_book import HealthBookEntry
 from events.health_book_content import Person, Summary, Visit
+from events.serde import parsed_schema, to_record
 from events.visit import PersonKeyKind, VisitAccepted
 from streams.domain.privacy_rules import rules_on
 from streams.domain.projection import project
@@ -156,3 +160,10 @@ def summary(xml1: dict[str, str] | None = None, **tables: Rows) -> Summary:
 def local(text: str) -> datetime:
     """The instant of 12 digits of Vietnamese time."""
     return datetime.strptime(f"{text}+0700", "%Y%m%d%H%M%z").astimezone(UTC)
+
+
+def encoded(entry: HealthBookEntry) -> bytes:
+    """Avro body of the entry: text stands in it as UTF-8."""
+    body = BytesIO()
+    fastavro.schemaless_writer(body, parsed_schema(entry.topic), to_record(entry))
+    return body.getvalue()

@@ -1,4 +1,4 @@
-"""Each row of HEALTHBOOK §2 that has a source reaches the entry as the row says: summary and papers (groups B, D, E)."""
+"""Each row of HEALTHBOOK §2 with a source reaches the entry as the row says: summary and papers (groups B, D, E)."""
 
 from datetime import date
 

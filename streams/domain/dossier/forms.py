@@ -17,7 +17,7 @@ _DAY = (
     r"|([1-9][0-9](0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)0229"
 )
 _TIME = r"([01][0-9]|2[0-3])[0-5][0-9]"
-_SPACE = "\\s\\p{Z}"  # what str.isspace() calls white space and XML 1.0 allows
+_SPACE = "\\s\\p{Z}\u0085"  # what str.isspace() calls white space and XML 1.0 allows
 _SOLID = f"[^{_SPACE}]"
 
 

@@ -1,0 +1,119 @@
+"""Clocks: exact boundaries, supersession, and the same states from any order and repetition of events."""
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.deadline import DeadlineState
+from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, Clock, Deadline, Facts, deadlines
+from streams.sla.facts import merge
+
+T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+DAY = timedelta(hours=24)
+
+
+def facts(revision: int = 1, **known: object) -> Facts:
+    return Facts("01999", "V1", revision, **known)  # type: ignore[arg-type]
+
+
+def one(clock: Clock, *visit: Facts, now: datetime, revision: int = 1) -> Deadline:
+    (found,) = [item for item in deadlines(visit, [clock], now) if item.revision == revision]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shown_after", "state"),
+    [
+        (DAY - SECOND, DeadlineState.MET),
+        (DAY, DeadlineState.MET),
+        (DAY + SECOND, DeadlineState.BREACHED),
+    ],
+)
+def test_exactly_24_hours_is_in_time_and_a_second_more_is_not(shown_after: timedelta, state: DeadlineState) -> None:
+    found = one(RECEIPT_TO_SHOWN, facts(received_at=T, displayed_at=T + shown_after), now=T + 3 * DAY)
+    assert (found.state, found.due_at, found.late) == (state, T + DAY, state is DeadlineState.BREACHED)
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        (T, DeadlineState.RUNNING),
+        (T + timedelta(hours=18) - SECOND, DeadlineState.RUNNING),
+        (T + timedelta(hours=18), DeadlineState.AT_RISK),
+        (T + DAY, DeadlineState.AT_RISK),
+        (T + DAY + SECOND, DeadlineState.BREACHED),
+    ],
+)
+def test_a_running_clock_is_at_risk_after_18_hours_and_breached_after_24(now: datetime, state: DeadlineState) -> None:
+    assert one(RECEIPT_TO_SHOWN, facts(received_at=T), now=now).state is state
+
+
+def test_a_higher_version_on_the_screen_stops_the_clock_of_the_lower_one() -> None:
+    lower, higher = facts(1, received_at=T), facts(2, displayed_at=T + SECOND)
+    assert one(RECEIPT_TO_SHOWN, lower, higher, now=T + 2 * DAY).state is DeadlineState.MET
+
+
+def test_superseded_before_its_due_time_closes_as_superseded() -> None:
+    lower, higher = facts(1, received_at=T), facts(2, received_at=T + SECOND)
+    found = one(RECEIPT_TO_SHOWN, lower, higher, now=T + 3 * DAY)
+    assert (found.state, found.stopped_at) == (DeadlineState.SUPERSEDED, T + SECOND)
+
+
+def test_superseded_after_its_due_time_stays_a_breach() -> None:
+    lower, higher = facts(1, received_at=T), facts(2, received_at=T + DAY + SECOND)
+    assert one(RECEIPT_TO_SHOWN, lower, higher, now=T + 3 * DAY).state is DeadlineState.BREACHED
+
+
+@pytest.mark.parametrize("reason", ["NO_IDENTIFIER", "WITHHELD"])
+def test_what_will_not_be_shown_is_not_due_with_its_reason(reason: str) -> None:
+    found = one(RECEIPT_TO_SHOWN, facts(received_at=T, not_due_because=reason), now=T + 3 * DAY)
+    assert (found.state, found.reason, found.late) == (DeadlineState.NOT_DUE, reason, False)
+
+
+def test_a_rejected_dossier_has_no_receipt_to_wait_for() -> None:
+    found = one(CLOSED_TO_RECEIPT, facts(closed_at=T, stopped_by="REJECTED"), now=T + DAY)
+    assert found.state is DeadlineState.NOT_DUE
+
+
+def test_our_clock_runs_from_the_close_and_the_laws_from_the_receipt() -> None:
+    visit = [facts(closed_at=T, received_at=T + timedelta(minutes=15))]
+    ours, law = deadlines(visit, [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN], T + timedelta(minutes=16))
+    assert (ours.state, law.started_at) == (DeadlineState.MET, T + timedelta(minutes=15))
+
+
+instants = st.none() | st.integers(0, 60 * 60 * 50).map(lambda seconds: T + timedelta(seconds=seconds))
+any_facts = st.builds(
+    facts,
+    st.integers(1, 3),
+    closed_at=instants,
+    received_at=instants,
+    displayed_at=instants,
+    stopped_by=st.sampled_from([None, "REJECTED", "REFUSED"]),
+    not_due_because=st.sampled_from([None, "NO_IDENTIFIER", "WITHHELD"]),
+)
+
+
+def learnt(told: list[Facts]) -> list[Facts]:
+    revisions = sorted({item.revision for item in told})
+    return [reduce(merge, [item for item in told if item.revision == revision]) for revision in revisions]
+
+
+@given(st.lists(any_facts, min_size=1, max_size=8), st.randoms())
+def test_order_and_repetition_of_events_do_not_change_the_states(told: list[Facts], chance: object) -> None:
+    again = told + told[::2]
+    chance.shuffle(again)  # type: ignore[attr-defined]
+    clocks = [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN]
+    now = T + timedelta(hours=30)
+    assert deadlines(learnt(told), clocks, now) == deadlines(learnt(again), clocks, now)
+
+
+@given(st.lists(any_facts, min_size=1, max_size=8), st.integers(0, 60 * 60 * 50))
+def test_a_clock_that_still_runs_says_when_to_look_again(told: list[Facts], seconds: int) -> None:
+    now = T + timedelta(seconds=seconds)
+    for found in deadlines(learnt(told), [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN], now):
+        open_ = found.state in (DeadlineState.RUNNING, DeadlineState.AT_RISK)
+        assert (found.next_look_at is not None) == open_
