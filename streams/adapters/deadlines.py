@@ -56,7 +56,8 @@ from deadline where announced is distinct from state limit $1
 """
 _ANNOUNCED = """
 update deadline set announced = told.state
-from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[]) as told (clock, facility, ma_lk, revision, state)
+from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
+    as told (clock, facility, ma_lk, revision, state)
 where (deadline.clock, deadline.facility, deadline.ma_lk, deadline.revision)
     = (told.clock, told.facility, told.ma_lk, told.revision)
 """

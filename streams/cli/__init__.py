@@ -7,6 +7,8 @@ import click
 
 # noun → verb → module:attribute. A noun that stands alone has the verb "".
 COMMANDS: dict[str, dict[str, str]] = {
+    "run": {"": "streams.cli.run:run"},
+    "status": {"": "streams.cli.status:status"},
     "stage": {"": "streams.cli.stage:stage"},
     "dossier": {
         "new": "streams.cli.dossier_new:dossier_new",
@@ -29,10 +31,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "config": {"print": "streams.cli.config:config_print", "check": "streams.cli.config:config_check"},
 }
 HELP = {
-    "stage": "One stage or processor in the foreground, as a production service runs it.",
     "dossier": "Invented dossiers, and what validation says about real ones.",
     "visit": "Hands a visit over; tells its story.",
-    "adapter": "Connects a hospital system that does not use the SDK.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",
     "schema": "Schemas as declared against what is there.",

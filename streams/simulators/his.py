@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -148,23 +149,36 @@ async def simulate(
         }
         journal = stack.enter_context(closed.open("a", encoding="utf-8", buffering=1)) if closed else None
         at_once = asyncio.Semaphore(_AT_ONCE)
+        running: dict[str, asyncio.Task[None]] = {}
         start = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number, closing in enumerate(closings(plan, datetime.now(UTC))):
                 if plan.rate:
                     await asyncio.sleep(start + number / plan.rate - time.monotonic())
                 await at_once.acquire()
+                visit = closing.sample.ma_lk
+                if visit in running:  # nobody corrects what is not closed yet
+                    await asyncio.wait([running[visit]])
                 task = group.create_task(_close(adapters, closing, journal, tally))
-                task.add_done_callback(lambda _: at_once.release())
+                running[visit] = task
+                task.add_done_callback(partial(_ended, running, visit, at_once))
         for adapter in adapters.values():
             await adapter.flush()
     return tally
 
 
+def _ended(
+    running: dict[str, asyncio.Task[None]], visit: str, at_once: asyncio.Semaphore, task: asyncio.Task[None]
+) -> None:
+    if running.get(visit) is task:
+        del running[visit]
+    at_once.release()
+
+
 async def _close(adapters: Mapping[str, Adapter], closing: Closing, journal: TextIO | None, tally: Tally) -> None:
     sample = closing.sample
     moment = datetime.now(UTC)
-    line = {
+    line: dict[str, object] = {
         "facility": sample.facility,
         "ma_lk": sample.ma_lk,
         "revision": None,

@@ -11,7 +11,8 @@ from streams.adapters import relay
 
 
 async def main(database: str, kafka: str, name: str, partitions: int) -> None:
-    relay.OUTBOX_TOPICS = (Topic(name, VisitHeld, "forward", partitions, None, 1024 * 1024, outbox=True),)
+    topic = Topic(name, VisitHeld, "forward", partitions, None, 1024 * 1024, outbox=True)
+    setattr(relay, "OUTBOX_TOPICS", (topic,))  # noqa: B010 - the test's own topic in place of the product's
     async with asyncpg.create_pool(database, min_size=1, max_size=12) as pool:
         await relay.Relay(pool, kafka).run()
 

@@ -1,19 +1,22 @@
 """What cannot start says so in one sentence; what is not ours is left alone."""
 
+import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
-from infra.embedded import kafka, postgres
+from infra.embedded import jars, kafka, postgres, prometheus
 from infra.embedded.failure import PartFailed
 from infra.embedded.home import keep_port
 from infra.embedded.parts import Parts
@@ -136,6 +139,66 @@ async def test_a_full_disk_is_called_a_full_disk(tmp_path: Path, downloads: Path
         with pytest.raises(PartFailed, match=r"No space left on device|MiB are left on its disk"):
             await Parts(home, downloads=downloads).__aenter__()
         assert not any(state.running for state in states(home).values())
+
+
+async def test_downloads_are_whole_or_absent_and_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = stand_in_for_maven(tmp_path, monkeypatch, fails=jars.ATTEMPTS)
+    with pytest.raises(PartFailed, match="^maven-kafka cannot run: .*broken pipe"):
+        await jars.resolve("kafka", tmp_path / "parts")
+    assert called() == jars.ATTEMPTS
+    assert not list((tmp_path / "parts").glob("kafka-*"))
+
+    called = stand_in_for_maven(tmp_path, monkeypatch, fails=0)
+    first, second = await asyncio.gather(*(jars.resolve("kafka", tmp_path / "parts") for _ in range(2)))
+    assert first == second == await jars.resolve("kafka", tmp_path / "parts")
+    assert [jar.name for jar in first.iterdir()] == ["whole.jar"]
+    assert called() == 1
+
+
+async def test_without_maven_the_debian_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PartFailed, match="install the Debian package maven"):
+        await jars.resolve("kafka", tmp_path / "parts")
+
+
+async def test_prometheus_never_fails_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await prometheus.start(tmp_path) is None
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="Prometheus is optional and not on this machine")
+async def test_prometheus_scrapes_what_it_is_told(tmp_path: Path) -> None:
+    started = await prometheus.start(tmp_path)
+    assert started is not None
+    child, url = started
+    prometheus.write_targets(tmp_path, {"itself": url.removeprefix("http://")})
+    try:
+        async with aiohttp.ClientSession() as http:
+
+            async def up() -> bool:
+                async with http.get(f"{url}/api/v1/query", params={"query": 'up{process="itself"} == 1'}) as answer:
+                    return bool((await answer.json())["data"]["result"])
+
+            await eventually(up, timeout=30)
+    finally:
+        await child.stop()
+
+
+def stand_in_for_maven(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fails: int) -> Callable[[], int]:
+    """An `mvn` first on PATH that breaks off `fails` times, then is done; how often it was called."""
+    calls = folder / f"calls-{fails}"
+    calls.touch()
+    program = folder / "mvn"
+    program.write_text(
+        "#!/bin/sh\n"
+        "for argument; do case $argument in -DoutputDirectory=*) output=${argument#*=};; esac; done\n"
+        f'mkdir -p "$output"; touch "$output/part.jar"; echo call >> {calls}\n'
+        f'[ $(wc -l < {calls}) -gt {fails} ] || {{ echo "ERROR: broken pipe"; exit 1; }}\n'
+        'mv "$output/part.jar" "$output/whole.jar"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return lambda: len(calls.read_text().splitlines())
 
 
 @contextmanager

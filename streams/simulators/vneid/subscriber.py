@@ -1,0 +1,195 @@
+"""Reads entries, shows each after its delay, and acknowledges it, as `asyncapi.yaml` asks of the display side."""
+
+import asyncio
+import heapq
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiokafka
+import structlog
+from aiokafka.errors import KafkaError
+
+from streams.simulators.vneid.behaviour import Behaviour
+from streams.simulators.vneid.book import Book, Page
+from streams.simulators.vneid.metrics import Metrics
+from streams.simulators.vneid.registry import ForeignValueError, Registry, Writer
+
+log = structlog.get_logger()
+
+ENTRY, DISPLAYED = "health-book.entry.v1", "health-book.displayed.v1"
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:vneid:displayed")
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Where it reads and answers; other names than the contract's are for tests that share a broker."""
+
+    bootstrap: str
+    registry: str
+    entry: str = ENTRY
+    displayed: str = DISPLAYED
+
+
+@dataclass(order=True, slots=True)
+class _Due:
+    at: float
+    entry_id: str
+    version: int
+    previous: int | None = field(compare=False)
+
+
+class Subscriber:
+    """Runs until cancelled; begins anew after any trouble with Kafka, behind what the book holds."""
+
+    def __init__(self, channels: Channels, book: Book, behaviour: Callable[[], Behaviour], metrics: Metrics) -> None:
+        self._channels = channels
+        self._book = book
+        self._behaviour = behaviour
+        self._metrics = metrics
+        self._registry = Registry(channels.registry)
+        self._due: list[_Due] = []
+        self._more = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        for page in self._book.waiting():
+            self._schedule(page, None)
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._read())
+                    tasks.create_task(self._display())
+            except* (KafkaError, OSError) as group:
+                log.warning("kafka away", error=type(group.exceptions[0]).__name__)
+            await asyncio.sleep(_PAUSE)
+
+    async def _read(self) -> None:
+        consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=self._channels.bootstrap,
+            client_id="vneid",
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        try:
+            await consumer.start()
+            await self._assign(consumer)
+            self.ready.set()
+            while True:
+                for partition, records in (await consumer.getmany(timeout_ms=500)).items():
+                    for record in records:
+                        await self._arrived(partition.partition, record)
+        finally:
+            await consumer.stop()
+
+    async def _assign(self, consumer: Any) -> None:
+        """All partitions, each from the book's own position: no consumer group, the book is the truth."""
+        topic = self._channels.entry
+        while topic not in await consumer.topics():
+            log.info("no topic yet", topic=topic)
+            await asyncio.sleep(_PAUSE)
+        partitions = [aiokafka.TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        consumer.assign(partitions)
+        for partition in partitions:
+            consumer.seek(partition, self._book.positions.get(partition.partition, 0))
+
+    async def _arrived(self, partition: int, record: Any) -> None:
+        entry_id = (record.key or b"").decode("utf-8", "replace")
+        try:
+            document = None if record.value is None else await self._registry.decode(record.value, record.headers)
+        except ForeignValueError as error:
+            self._metrics.ignored.labels("foreign").inc()
+            log.warning("record ignored", partition=partition, offset=record.offset, why=str(error))
+            return
+        page = self._book.pages.get(entry_id)
+        previous = page.shown["version"] if page is not None and page.shown is not None else None
+        if not self._book.arrive(partition, record.offset, entry_id, document):
+            self._metrics.ignored.labels("not newer").inc()
+        elif document is not None and self._book.pages[entry_id].waits:
+            self._schedule(self._book.pages[entry_id], previous)
+
+    def _schedule(self, page: Page, previous: int | None) -> None:
+        entry_id, version = page.newest["entryId"], page.newest["version"]
+        delay = self._behaviour().plan(entry_id, version).delay
+        heapq.heappush(self._due, _Due(asyncio.get_running_loop().time() + delay, entry_id, version, previous))
+        self._more.set()
+
+    async def _display(self) -> None:
+        writer = await self._registry.latest(f"{self._channels.displayed}-value")
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=self._channels.bootstrap, client_id="vneid", enable_idempotence=True, acks="all"
+        )
+        try:
+            await producer.start()
+            while True:
+                await self._until_due()
+                due = []
+                while self._due and self._due[0].at <= asyncio.get_running_loop().time():
+                    due.append(heapq.heappop(self._due))
+                try:
+                    await self._acknowledge(producer, writer, due)
+                except BaseException:
+                    for item in due:  # shown or not, it is not known to be acknowledged: again after the pause
+                        heapq.heappush(self._due, item)
+                    raise
+        finally:
+            await producer.stop()
+
+    async def _until_due(self) -> None:
+        while not self._due or self._due[0].at > asyncio.get_running_loop().time():
+            wait = self._due[0].at - asyncio.get_running_loop().time() if self._due else None
+            self._more.clear()
+            try:
+                await asyncio.wait_for(self._more.wait(), wait)
+            except TimeoutError:
+                return
+
+    async def _acknowledge(self, producer: Any, writer: Writer, due: list[_Due]) -> None:
+        """First to Kafka, then into the book: a crash between them acknowledges again, which changes nothing."""
+        now = datetime.now(UTC)
+        shown = [item for item in due if self._still_newest(item)]
+        sent = []
+        for item in shown:
+            plan = self._behaviour().plan(item.entry_id, item.version)
+            versions = [] if plan.silent else [item.version] * plan.acknowledgements
+            if plan.stale and item.previous is not None and versions:
+                versions.append(item.previous)
+            for version in versions:
+                sent.append(await self._send(producer, writer, item.entry_id, version, now))
+        await asyncio.gather(*sent)
+        self._metrics.acknowledgements.inc(len(sent))
+        for item in shown:
+            self._book.show(item.entry_id, item.version, now)
+            self._metrics.displayed.inc()
+
+    def _still_newest(self, item: _Due) -> bool:
+        page = self._book.pages.get(item.entry_id)
+        return page is not None and page.waits and page.newest["version"] == item.version
+
+    async def _send(self, producer: Any, writer: Writer, entry_id: str, version: int, now: datetime) -> Any:
+        return await producer.send(
+            self._channels.displayed,
+            key=entry_id.encode(),
+            value=writer.encode({"entryId": entry_id, "version": version, "displayedAt": now}),
+            headers=_headers(entry_id, version, now),
+        )
+
+
+def _headers(entry_id: str, version: int, now: datetime) -> list[tuple[str, bytes]]:
+    pairs = {
+        "content-type": "application/avro",
+        "ce_specversion": "1.0",
+        "ce_id": str(uuid.uuid5(_NAMESPACE, f"{version}|{entry_id}")),
+        "ce_source": "/vneid",
+        "ce_type": DISPLAYED,
+        "ce_time": re.sub(r"\+00:00$", "Z", now.isoformat(timespec="milliseconds")),
+        "ce_subject": entry_id,
+        "ce_dataschema": f"urn:healthbook:schema:{DISPLAYED}",
+    }
+    return [(name, text.encode()) for name, text in pairs.items()]
