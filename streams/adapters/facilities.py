@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -93,3 +93,101 @@ class Watched(Generic[T]):
         except (OSError, ValueError) as error:
             return _raiser(error)
         return lambda: value
+
+
+def _raiser(error: Exception) -> Callable[[], NoReturn]:
+    def again() -> NoReturn:
+        raise error
+
+    return again
+
+
+class FacilityRegister:
+    """The register at `path`. A facility that is added, changed or removed counts within seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries: dict[str, Watched[Facility | None]] = {}
+
+    def get(self, code: str) -> Facility | None:
+        """The facility, or None when it is not registered. Raises FacilityError when its entry cannot be used."""
+        if not _CODE.fullmatch(code):  # the code may come from a dossier: as a path it must not lead anywhere else
+            return None
+        if code not in self._entries:
+            self._entries[code] = Watched(self._path / code / FACILITY, lambda content: _facility(code, content))
+        return self._entries[code].get()
+
+    def all(self) -> list[Facility]:
+        """Every registered facility, by code. Raises FacilityError."""
+        found = (self.get(folder.name) for folder in sorted(self._path.glob("*/")))
+        return [facility for facility in found if facility is not None]
+
+    def gateway_password_hash(self, code: str) -> str:
+        """The credential of the facility's gateway account (GATEWAY §2). Raises FacilityError."""
+        try:
+            found = self.file(code, PASSWORD_HASH).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise FacilityError(f"{code}/{PASSWORD_HASH}: cannot be read ({type(error).__name__})") from None
+        if not _HASH.fullmatch(found):
+            raise FacilityError(f"{code}/{PASSWORD_HASH}: expected are 32 upper-case hexadecimal digits (MD5)")
+        return found
+
+    def file(self, code: str, name: str) -> Path:
+        """Where a file of a facility is, whether it exists or not."""
+        if not _CODE.fullmatch(code):
+            raise FacilityError("a facility code has 5 letters or digits")
+        return self._path / code / name
+
+    def add(self, facility: Facility, *, password: str, key: bytes, certificate: bytes) -> None:
+        """Writes a facility with PEM key and certificate; `facility.toml` last, so that nobody sees half of it."""
+        # MD5 is the gateway's own rule for the wire (GATEWAY §2), not our choice of protection.
+        digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
+        lines = {
+            "name": facility.name,
+            "kind": str(facility.kind),
+            "gateway_username": facility.gateway_username,
+        }
+        dates = {"valid_from": facility.valid_from, "valid_to": facility.valid_to}
+        text = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in lines.items())
+        text += "".join(f"{name} = {value.isoformat()}\n" for name, value in dates.items() if value is not None)
+        self.file(facility.code, FACILITY).parent.mkdir(parents=True, exist_ok=True)
+        for name, content, mode in (
+            (PASSWORD_HASH, digest.encode(), _SECRET),
+            (SIGNING_KEY, key, _SECRET),
+            (SIGNING_CERTIFICATE, certificate, _PUBLIC),
+            (FACILITY, text.encode(), _PUBLIC),
+        ):
+            _write(self.file(facility.code, name), content, mode)
+
+
+def _facility(code: str, content: bytes | None) -> Facility | None:
+    if content is None:
+        return None
+    try:
+        entry: dict[str, Any] = tomllib.loads(content.decode())
+        return Facility(
+            code=code,
+            name=str(entry["name"]),
+            kind=FacilityKind(entry["kind"]),
+            valid_from=_day(entry["valid_from"]),
+            valid_to=_day(entry["valid_to"]) if "valid_to" in entry else None,
+            gateway_username=str(entry["gateway_username"]),
+        )
+    except KeyError as error:
+        raise FacilityError(f"{code}/{FACILITY}: {error.args[0]} is missing") from None
+    except ValueError as error:
+        raise FacilityError(f"{code}/{FACILITY}: {error}") from None
+
+
+def _day(value: object) -> date:
+    if type(value) is not date:
+        raise ValueError("valid_from and valid_to are days written 2026-01-31")
+    return value
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -12,14 +12,19 @@ from typing import Any
 import asyncpg
 
 from events.deadline import DeadlineChanged
+from events.envelope import Event
 from events.registry import Registry, RegistryUnreachableError
 from events.serde import Serde
-from events.visit import VisitClosed, VisitRejected, VisitValidated
+from events.visit import VisitClosed, VisitHeld, VisitRejected, VisitSigned, VisitValidated
 from streams.adapters import kafka, postgres
 from streams.adapters.deadlines import PostgresDeadlines
-from streams.adapters.outbox import declare_shards
+from streams.adapters.facilities import FacilityRegister
+from streams.adapters.holds import PostgresHolds
+from streams.adapters.judge import RegisteredJudge
+from streams.adapters.outbox import Outbox, declare_shards
 from streams.adapters.relay import Relay
 from streams.adapters.revisions import PostgresRevisions
+from streams.adapters.signer import SoftwareKeySigner
 from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
 from streams.errors import RetryLater
@@ -28,7 +33,8 @@ from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.service import Health, Work
 from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
 from streams.stages.record import RECORDED, story_line
-from streams.stages.validate import Judge, validate
+from streams.stages.sign import sign
+from streams.stages.validate import validate
 
 
 @dataclass(frozen=True)
@@ -75,11 +81,28 @@ def stage_work(settings: Settings, build: Callable[[Parts], Stage]) -> Work:
     return work
 
 
-def validate_stage(parts: Parts, judge: Judge) -> Stage:
+def validate_stage(parts: Parts) -> Stage:
     """visit.closed.v1 → visit.validated.v1 | visit.rejected.v1"""
-    revisions = PostgresRevisions(parts.pool)
-    handle = each(partial(validate, revisions=revisions, judge=judge, now=lambda: datetime.now(UTC)))
+    judge = RegisteredJudge(FacilityRegister(parts.settings.facilities_dir), parts.settings.dossier_max_bytes)
+    handle = each(partial(validate, revisions=PostgresRevisions(parts.pool), judge=judge, now=_now))
     return Stage("validate", (VisitClosed,), (VisitValidated, VisitRejected), handle)
+
+
+def sign_stage(parts: Parts) -> Stage:
+    """visit.validated.v1 → visit.signed.v1; what cannot be signed is held, through the outbox."""
+    signer = SoftwareKeySigner(FacilityRegister(parts.settings.facilities_dir), _now)
+    holds = PostgresHolds(parts.pool, Outbox(parts.serde))
+    answer = each(partial(sign, signer=signer, now=_now))
+
+    async def handle(batch: Sequence[Received[Any]]) -> Sequence[Event | None]:
+        answers = await answer(batch)
+        pairs = list(zip(batch, answers, strict=True))
+        await holds.add(
+            [(told, item.record.topic, item.record.value) for item, told in pairs if isinstance(told, VisitHeld)]
+        )
+        return [None if isinstance(told, VisitHeld) else told for told in answers]
+
+    return Stage("sign", (VisitValidated,), (VisitSigned, VisitHeld), handle)
 
 
 def record_stage(parts: Parts) -> Stage:
@@ -122,7 +145,7 @@ def deadlines_work(settings: Settings) -> Work:
             producer = kafka.producer(settings.kafka_bootstrap_servers, "deadlines")
             await kafka.start(producer, "deadlines")
             try:
-                store = PostgresDeadlines(parts.pool, clocks, lambda: datetime.now(UTC))
+                store = PostgresDeadlines(parts.pool, clocks, _now)
                 processor = Processor(store, parts.serde, producer, settings.poison_per_minute)
                 app = application(processor, settings.kafka_bootstrap_servers)
                 await app.start()
@@ -148,7 +171,13 @@ async def _until(stopping: asyncio.Event, health: Health, work: Awaitable[None])
     await running
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 PROCESSES: dict[str, Callable[[Settings], Work]] = {
+    "validate": lambda settings: stage_work(settings, validate_stage),
+    "sign": lambda settings: stage_work(settings, sign_stage),
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,
     "deadlines": deadlines_work,

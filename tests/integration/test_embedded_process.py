@@ -143,7 +143,7 @@ async def test_a_full_disk_is_called_a_full_disk(tmp_path: Path, downloads: Path
 
 async def test_downloads_are_whole_or_absent_and_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     called = stand_in_for_maven(tmp_path, monkeypatch, fails=jars.ATTEMPTS)
-    with pytest.raises(PartFailed, match="^maven-kafka cannot run: .*broken pipe"):
+    with pytest.raises(PartFailed, match=r"^maven-kafka cannot run: .*broken pipe"):
         await jars.resolve("kafka", tmp_path / "parts")
     assert called() == jars.ATTEMPTS
     assert not list((tmp_path / "parts").glob("kafka-*"))

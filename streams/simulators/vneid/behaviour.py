@@ -4,6 +4,7 @@ import math
 import random
 import re
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 SPREAD = 0.6
 """Sigma of the lognormal delay: one in twenty takes 2.7 times the median."""
@@ -46,7 +47,8 @@ class Faults:
             raise FaultError(f"fault {name}: expected a number") from None
         if not number >= 0 or (name != "late_seconds" and number > 1):
             raise FaultError(f"fault {name}: expected {'seconds' if name == 'late_seconds' else 'a share of 0 to 1'}")
-        return replace(self, **{name: number})
+        changed: dict[str, Any] = {name: number}
+        return replace(self, **changed)
 
 
 KINDS = tuple(field.name for field in fields(Faults))

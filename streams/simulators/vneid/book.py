@@ -56,9 +56,8 @@ class Book:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._replay(self._path)
             # What stands in it is about people: for this user only.
-            self._file = os.fdopen(
-                os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
-            )
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            self._file = os.fdopen(handle, "a", encoding="utf-8")
         return self
 
     def __exit__(

@@ -1,18 +1,21 @@
 """The simulator as a whole: book, subscriber, HTTP, and the levers of a test (`/_sim`)."""
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
 from aiohttp import web
 
 from streams.simulators.vneid.behaviour import Behaviour, FaultError, Faults
 from streams.simulators.vneid.book import Book
 from streams.simulators.vneid.metrics import Metrics
 from streams.simulators.vneid.subscriber import Channels, Subscriber
+
+log = structlog.get_logger()
 
 MOST_LISTED = 1000
 
@@ -41,6 +44,8 @@ class VneidSimulator:
         self._running: asyncio.Task[None] | None = None
         self._runner: web.AppRunner | None = None
         self.url = ""
+        self.ended = asyncio.Event()
+        """Set when the subscriber ended by itself, which only a defect makes it do."""
 
     async def __aenter__(self) -> Self:
         self._start()
@@ -59,16 +64,6 @@ class VneidSimulator:
             await self._runner.cleanup()
         await self._stop()
 
-    async def failed(self) -> None:
-        """Returns never; raises what ended the subscriber."""
-        while self._running is not None:
-            running = self._running
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(running)
-            if running is self._running and running.done() and not running.cancelled():
-                running.result()
-            await asyncio.sleep(0.1)
-
     async def restart(self) -> None:
         """What a restart does: memory is lost, the state file (where there is one) is read again."""
         await self._stop()
@@ -79,12 +74,17 @@ class VneidSimulator:
         self._book = self._opened.enter_context(Book(self._state))
         subscriber = Subscriber(self._channels, self._book, lambda: self._behaviour, self._metrics)
         self._running = asyncio.create_task(subscriber.run())
+        self._running.add_done_callback(self._note_end)
+
+    def _note_end(self, running: "asyncio.Task[None]") -> None:
+        if not running.cancelled():
+            log.error("subscriber ended", error=type(running.exception()).__name__)
+            self.ended.set()
 
     async def _stop(self) -> None:
         if self._running is not None:
             self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+            await asyncio.wait([self._running])
         self._opened.close()
 
     def _application(self) -> web.Application:

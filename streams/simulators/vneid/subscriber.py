@@ -54,7 +54,6 @@ class Subscriber:
         self._registry = Registry(channels.registry)
         self._due: list[_Due] = []
         self._more = asyncio.Event()
-        self.ready = asyncio.Event()
 
     async def run(self) -> None:
         for page in self._book.waiting():
@@ -80,7 +79,6 @@ class Subscriber:
         try:
             await consumer.start()
             await self._assign(consumer)
-            self.ready.set()
             while True:
                 for partition, records in (await consumer.getmany(timeout_ms=500)).items():
                     for record in records:
@@ -154,19 +152,24 @@ class Subscriber:
         """First to Kafka, then into the book: a crash between them acknowledges again, which changes nothing."""
         now = datetime.now(UTC)
         shown = [item for item in due if self._still_newest(item)]
-        sent = []
-        for item in shown:
-            plan = self._behaviour().plan(item.entry_id, item.version)
-            versions = [] if plan.silent else [item.version] * plan.acknowledgements
-            if plan.stale and item.previous is not None and versions:
-                versions.append(item.previous)
-            for version in versions:
-                sent.append(await self._send(producer, writer, item.entry_id, version, now))
+        sent = [
+            await self._send(producer, writer, item.entry_id, version, now)
+            for item in shown
+            for version in self._versions(item)
+        ]
         await asyncio.gather(*sent)
         self._metrics.acknowledgements.inc(len(sent))
         for item in shown:
             self._book.show(item.entry_id, item.version, now)
             self._metrics.displayed.inc()
+
+    def _versions(self, item: _Due) -> list[int]:
+        """Which versions are acknowledged when this one is shown."""
+        plan = self._behaviour().plan(item.entry_id, item.version)
+        if plan.silent:
+            return []
+        stale = [item.previous] if plan.stale and item.previous is not None else []
+        return [item.version] * plan.acknowledgements + stale
 
     def _still_newest(self, item: _Due) -> bool:
         page = self._book.pages.get(item.entry_id)

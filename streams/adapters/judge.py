@@ -1,0 +1,68 @@
+"""Judges dossiers by the facility register: who may send, and by whose certificate an envelope must be signed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+from cryptography import x509
+
+from events.visit import VisitClosed
+from streams.adapters.facilities import SIGNING_CERTIFICATE, FacilityError, FacilityRegister
+from streams.domain.dossier.verdict import Verdict, judge
+from streams.domain.dossier.visit import Registration
+from streams.domain.signature import SignatureError, verify_envelope
+
+
+class RegisteredJudge:
+    """Port `Judge` of validate."""
+
+    def __init__(self, register: FacilityRegister, size_limit: int) -> None:
+        self._register = register
+        self._size_limit = size_limit
+
+    def __call__(self, visit: VisitClosed, now: datetime) -> Verdict:
+        """See the port."""
+        return judge(
+            visit.tables if visit.envelope is None else visit.envelope,
+            now=now,
+            facility=visit.facility,
+            register=_Registrations(self._register),
+            verify_signature=self._verifier(visit.facility, now),
+            size_limit=self._size_limit,
+        )
+
+    def _verifier(self, facility: str, now: datetime) -> Callable[[bytes], str | None]:
+        def fault(envelope: bytes) -> str | None:
+            try:
+                content = self._register.file(facility, SIGNING_CERTIFICATE).read_bytes()
+                certificate = x509.load_pem_x509_certificate(content)
+            except (OSError, ValueError):
+                return "CERTIFICATE_MISSING"
+            try:
+                verify_envelope(envelope, expected=certificate, at=now)
+            except SignatureError as error:
+                return str(error.code)
+            return None
+
+        return fault
+
+
+class _Registrations(Mapping[str, Registration]):
+    """The register as the rules ask it; an entry that cannot be used counts as none."""
+
+    def __init__(self, register: FacilityRegister) -> None:
+        self._register = register
+
+    def __getitem__(self, code: str) -> Registration:
+        try:
+            facility = self._register.get(code)
+        except FacilityError:
+            facility = None
+        if facility is None:
+            raise KeyError(code)
+        return Registration(facility.valid_from, facility.valid_to)
+
+    def __iter__(self) -> Iterator[str]:
+        return (facility.code for facility in self._register.all())
+
+    def __len__(self) -> int:
+        return len(self._register.all())

@@ -1,0 +1,127 @@
+"""Signing with a key in a file: the facility's PEM key and certificate, loaded once (PEM each time costs 45 ms)."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from streams.adapters.facilities import SIGNING_CERTIFICATE, SIGNING_KEY, FacilityRegister, Watched
+from streams.domain.signature import SignatureError, Verified, read_signed, sign_envelope, verify_envelope
+from streams.stages.sign import SignedEnvelope, SigningError
+
+T = TypeVar("T")
+
+_TEXTS = {
+    "CERTIFICATE_EXPIRED": (
+        "Chứng thư số của cơ sở đã hết hạn.",
+        "The facility's certificate has expired.",
+        "Gia hạn chứng thư, đăng ký trên Cổng giám định, cài vào hệ thống, rồi gửi lại hồ sơ.",
+        "Renew the certificate, register it on the portal, install it here, then hand the dossier over again.",
+    ),
+    "CERTIFICATE_NOT_YET_VALID": (
+        "Chứng thư số của cơ sở chưa có hiệu lực.",
+        "The facility's certificate is not valid yet.",
+        "Cài chứng thư đang có hiệu lực hoặc chờ đến ngày hiệu lực.",
+        "Install a certificate that is in force, or wait for its first day.",
+    ),
+    "CERTIFICATE_NOT_FOR_SIGNING": (
+        "Chứng thư số không dùng được để ký hồ sơ (cần RSA từ 2048 bit, quyền ký số).",
+        "The certificate may not sign (needed: RSA of 2048 bits or more, key usage digital signature).",
+        "Cài chứng thư ký số của tổ chức đã đăng ký trên Cổng giám định.",
+        "Install the organisation's signing certificate that is registered on the portal.",
+    ),
+    "CERTIFICATE_MISSING": (
+        "Không có chứng thư số đọc được của cơ sở.",
+        "There is no readable certificate for the facility.",
+        f"Đặt tệp {SIGNING_CERTIFICATE} (PEM) vào thư mục của cơ sở.",
+        f"Put {SIGNING_CERTIFICATE} (PEM) into the facility's folder.",
+    ),
+    "KEY_MISSING": (
+        "Không có khóa ký đọc được của cơ sở.",
+        "There is no readable signing key for the facility.",
+        f"Đặt tệp {SIGNING_KEY} (PEM, RSA) vào thư mục của cơ sở.",
+        f"Put {SIGNING_KEY} (PEM, RSA) into the facility's folder.",
+    ),
+    "KEY_MISMATCH": (
+        "Khóa ký không khớp với chứng thư số của cơ sở.",
+        "The signing key does not belong to the facility's certificate.",
+        "Cài lại khóa và chứng thư cùng một cặp.",
+        "Install key and certificate of one pair.",
+    ),
+}
+_OTHER = (
+    "Không ký được hồ sơ.",
+    "The dossier cannot be signed.",
+    "Kiểm tra phong bì hồ sơ và chứng thư số, rồi gửi lại.",
+    "Check the envelope and the certificate, then hand the dossier over again.",
+)
+
+
+class SoftwareKeySigner:
+    """Port `Signer` over the facility register. A renewed certificate counts within seconds."""
+
+    def __init__(self, register: FacilityRegister, now: Callable[[], datetime]) -> None:
+        self._register = register
+        self._now = now
+        self._keys: dict[str, Watched[RSAPrivateKey | None]] = {}
+        self._certificates: dict[str, Watched[x509.Certificate | None]] = {}
+
+    async def sign(self, facility: str, envelope: bytes, signature_id: str) -> SignedEnvelope:
+        """See the port. Takes the processor for 1–2 ms; the key never leaves this object."""
+        try:
+            key, certificate = self._pair(facility)
+            signed = sign_envelope(envelope, key, certificate, signature_id)
+            return _proved(signed, verify_envelope(signed, expected=certificate, at=self._now()))
+        except SignatureError as error:
+            raise _trouble(str(error.code)) from None
+
+    async def signed(self, envelope: bytes) -> SignedEnvelope:
+        """See the port."""
+        try:
+            return _proved(envelope, read_signed(envelope))
+        except SignatureError as error:
+            raise _trouble(str(error.code)) from None
+
+    def _pair(self, facility: str) -> tuple[RSAPrivateKey, x509.Certificate]:
+        if facility not in self._keys:
+            self._keys[facility] = Watched(self._register.file(facility, SIGNING_KEY), _key)
+            self._certificates[facility] = Watched(self._register.file(facility, SIGNING_CERTIFICATE), _certificate)
+        certificate, key = _readable(self._certificates[facility]), _readable(self._keys[facility])
+        if certificate is None:
+            raise _trouble("CERTIFICATE_MISSING")
+        if key is None:
+            raise _trouble("KEY_MISSING")
+        spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if key.public_key().public_bytes(*spki) != certificate.public_key().public_bytes(*spki):
+            raise _trouble("KEY_MISMATCH")
+        return key, certificate
+
+
+def _proved(content: bytes, verified: Verified) -> SignedEnvelope:
+    return SignedEnvelope(
+        content, hashlib.sha256(content).hexdigest(), verified.payload_sha256, verified.certificate_serial
+    )
+
+
+def _readable(watched: "Watched[T | None]") -> T | None:
+    try:
+        return watched.get()
+    except (OSError, ValueError):
+        return None
+
+
+def _key(content: bytes | None) -> RSAPrivateKey | None:
+    key = None if content is None else load_pem_private_key(content, password=None)
+    return key if isinstance(key, RSAPrivateKey) else None
+
+
+def _certificate(content: bytes | None) -> x509.Certificate | None:
+    return None if content is None else x509.load_pem_x509_certificate(content)
+
+
+def _trouble(code: str) -> SigningError:
+    return SigningError(code, *_TEXTS.get(code, _OTHER))
