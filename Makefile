@@ -25,9 +25,7 @@ check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, sche
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/healthbook schema check --offline
 	$(BIN)/healthbook dossier xsd --check
-	node infra/npm/check-asyncapi.mjs asyncapi.yaml
 	$(BIN)/docker-compose --profile simulators config --quiet
 
 fmt: $(INSTALLED) ## Formats the code

@@ -73,14 +73,18 @@ async def test_states_tell_what_runs_and_how_the_others_ended(tmp_path: Path) ->
 
 
 async def test_a_child_that_ends_early_is_quoted(tmp_path: Path) -> None:
-    script = "echo 'ERROR of an earlier start' >&2"
-    await run_to_end(tmp_path, "part", ["sh", "-c", script])
     script = "echo all is well; echo 'FATAL: no such cupboard'; echo bye; exit 3"
     with pytest.raises(PartFailed) as failed:
         await run_to_end(tmp_path, "part", ["sh", "-c", script])
     assert str(failed.value) == (
         f"part cannot run: it ended with status 3: FATAL: no such cupboard. Its log is {tmp_path / 'log' / 'part.log'}."
     )
+
+
+async def test_only_the_words_of_this_start_are_quoted(tmp_path: Path) -> None:
+    await run_to_end(tmp_path, "part", ["sh", "-c", "echo 'ERROR of an earlier start'"])
+    with pytest.raises(PartFailed, match="status 3: nothing special"):
+        await run_to_end(tmp_path, "part", ["sh", "-c", "echo nothing special; exit 3"])
 
 
 async def test_the_cause_of_a_java_stack_trace_is_quoted(tmp_path: Path) -> None:
