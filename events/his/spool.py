@@ -99,7 +99,7 @@ class Refused:
 class Spool:
     """One spool folder. Every method blocks on the disk and belongs on one thread; see `store.Store`.
 
-    Raises SpoolError when the folder is in use, damaged or unwritable.
+    Opening raises SpoolError when the folder is in use, damaged or unwritable.
     """
 
     def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT, memory: timedelta = MEMORY) -> None:
@@ -116,8 +116,9 @@ class Spool:
         (self._used,) = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM entry").fetchone()
 
     def _prepare(self, memory: timedelta) -> None:
-        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        # First of all: whatever touches the file before it would map shared memory.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA fullfsync = ON")
@@ -127,9 +128,12 @@ class Spool:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
             raise SpoolError("SPOOL_DAMAGED")
-        self._db.executescript(_SCHEMA)
+        # Nothing is written that need not be: a spool must open, and send, on a disk that is full.
+        if version == 0:
+            self._db.executescript(_SCHEMA)
         oldest = int((datetime.now(UTC) - memory).timestamp())
-        self._db.execute("DELETE FROM handed WHERE at < ?", (oldest,))
+        if self._db.execute("SELECT 1 FROM handed WHERE at < ? LIMIT 1", (oldest,)).fetchone():
+            self._db.execute("DELETE FROM handed WHERE at < ?", (oldest,))
 
     def close(self) -> None:
         """Releases the folder."""
@@ -203,23 +207,22 @@ class Spool:
 
         Never two of one visit: the second waits until the first is on the bus, so that no retry turns them round.
         """
-        with translated():
-            rows = self._db.execute(
-                "SELECT position, facility, ma_lk, revision, closed_at, bytes FROM entry WHERE refused IS NULL"
-                " ORDER BY position LIMIT ?",
-                (most,),
-            ).fetchall()
-            heads: dict[tuple[str, str], tuple[int, VisitClosed]] = {}
-            for position, facility, ma_lk, revision, closed_at, size in rows:
-                if (facility, ma_lk) in heads:
-                    continue
-                if heads and size > most_bytes:
-                    break
-                most_bytes -= size
-                tables, envelope = self._files(position)
-                event = VisitClosed(facility, ma_lk, revision, _instant(closed_at), tables, envelope)
-                heads[facility, ma_lk] = (position, event)
-            return list(heads.values())
+        rows = self._db.execute(
+            "SELECT position, facility, ma_lk, revision, closed_at, bytes FROM entry WHERE refused IS NULL"
+            " ORDER BY position LIMIT ?",
+            (most,),
+        ).fetchall()
+        heads: dict[tuple[str, str], tuple[int, VisitClosed]] = {}
+        for position, facility, ma_lk, revision, closed_at, size in rows:
+            if (facility, ma_lk) in heads:
+                continue
+            if heads and size > most_bytes:
+                break
+            most_bytes -= size
+            tables, envelope = self._files(position)
+            event = VisitClosed(facility, ma_lk, revision, _instant(closed_at), tables, envelope)
+            heads[facility, ma_lk] = (position, event)
+        return list(heads.values())
 
     def _files(self, position: int) -> tuple[tuple[TableFile, ...], bytes | None]:
         rows = self._db.execute("SELECT kind, content FROM file WHERE entry = ? ORDER BY place", (position,)).fetchall()

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from events.his.disk import translated
 from events.his.errors import HisError
 from events.his.spool import HandOver, Placed, Refused, Spool
 from events.visit import VisitClosed
@@ -98,4 +99,9 @@ class Store:
         return await self._run(lambda: self._spool.reason(position))
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _translating, work)
+
+
+def _translating(work: Callable[[], T]) -> T:
+    with translated():
+        return work()

@@ -32,13 +32,18 @@ async def resolve(part: str, downloads: Path) -> Path:
 
     Raises PartFailed when Maven is missing or cannot get it.
     """
-    folder = downloads / f"{part}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    folder = _folder(part, downloads)
     if folder.exists():
         return folder
-    async with one_at_a_time(downloads / f".{part}.lock"):
+    async with one_at_a_time(folder.with_name(f".{part}.lock")):
         if not folder.exists():
             await _download(part, folder)
     return folder
+
+
+def _folder(part: str, downloads: Path) -> Path:
+    """Absolute: Maven takes a relative one for a folder beside its pom."""
+    return downloads.resolve() / f"{part}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 
 
 async def _download(part: str, folder: Path) -> None:

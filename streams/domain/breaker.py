@@ -19,7 +19,8 @@ class Position(StrEnum):
 class Breaker:
     """Opens when `threshold` *different* subjects failed and none succeeded between them.
 
-    Different ones, because a single poisoned dossier that fails for ever says nothing about the others: it must not stop
+    Different ones, because a single poisoned dossier that fails for ever says nothing about the others: it must not
+    stop
     their lane. `pause` seconds after opening it is half-open; each failed probe doubles the pause up to `longest`.
     """
 

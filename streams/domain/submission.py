@@ -126,7 +126,7 @@ _STEPS = (5, 15, 45, 120, 300, 900)
 
 
 def backoff(attempt: int, chance: float, scale: float = 1.0) -> timedelta:
-    """How long to wait after the attempt-th failure (GATEWAY §12.7): full jitter, `chance` in 0..1 is drawn by the caller.
+    """How long to wait after the attempt-th failure (GATEWAY §12.7): full jitter, `chance` (0..1) is the caller's.
 
     Full jitter (a wait anywhere between nothing and the step) spreads the visits that failed together in one outage.
     """

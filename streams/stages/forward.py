@@ -90,8 +90,8 @@ def outcome(submission: Submission, reply: Reply) -> Outcome:
 
 
 def _exhausted(submission: Submission, reply: Reply) -> bool:
-    """Past the horizon. An outage is no reason to hold: a probe that fails says nothing about its dossier, and after three
-    days without a gateway nobody should have to release the visits that happened to be probes. A session that is
+    """Past the horizon. An outage is no reason to hold: a probe that fails says nothing about its dossier, and after
+    three days without a gateway nobody should have to release the visits that happened to be probes. A session that is
     refused is not an outage: a person must mend the account anyway."""
     if submission.probe and reply.result is not ResultClass.AUTH:
         return False
@@ -128,7 +128,7 @@ def _held(submission: Submission, reply: Reply, hold: _Hold) -> VisitHeld:
 _CORRECT: Mapping[ResultClass, tuple[str, str]] = {
     ResultClass.PERMANENT_DATA: (
         "Sửa hồ sơ trên HIS theo nội dung cổng trả về, rồi đóng lại lượt khám để gửi phiên bản mới.",
-        "Correct the dossier in the HIS as the gateway's text says, then close the visit again: a new revision is sent.",
+        "Correct the dossier in the HIS as the gateway's text says, then close the visit again (a new revision).",
     ),
     ResultClass.PERMANENT_SIZE: (
         "Giảm dung lượng hồ sơ (bỏ tệp đính kèm, nội dung lặp), rồi đóng lại lượt khám để gửi phiên bản mới.",

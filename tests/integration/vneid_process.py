@@ -1,4 +1,4 @@
-"""The VNeID simulator in a process that a test can kill: bootstrap, registry, entry topic, displayed topic, state file."""
+"""The VNeID simulator in a process that a test can kill: bootstrap, registry, both topics, state file."""
 
 import asyncio
 import sys

@@ -76,13 +76,13 @@ class Bus:
         partitions = [confluent_kafka.TopicPartition(self.displayed_topic, number, 0) for number in range(PARTITIONS)]
         ends = {p.partition: consumer.get_watermark_offsets(p, 10)[1] for p in partitions}
         consumer.assign(partitions)
-        found = []
+        found: list[tuple[dict[str, Any], dict[str, str], str]] = []
         while len(found) < sum(ends.values()):
-            record = consumer.poll(10)
+            record: Any = consumer.poll(10)
             assert record is not None
             assert not record.error()
             context = SerializationContext(self.displayed_topic, MessageField.VALUE)
-            headers = {name: content.decode() for name, content in record.headers() or []}
+            headers = {name: content.decode() for name, content in record.headers()}
             found.append((self._deserializer(record.value(), context), headers, record.key().decode()))
         consumer.close()
         return found

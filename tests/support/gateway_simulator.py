@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-import signxml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -23,6 +22,8 @@ from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from lxml import etree
+from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
+from signxml.signer import XMLSigner
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -245,18 +246,20 @@ def check_in(facility: str, visit: str, **changed: str) -> bytes:
     )
 
 
+_DEFAULT: dict[str, str] = {None: DSIG}  # type: ignore[dict-item]  # lxml's word for the default namespace
+
 # ---- signatures -----------------------------------------------------------------------------------------------------
 
 
 def sign(document: bytes, identity: Identity, *, subject_name: bool = True) -> bytes:
     """Profile P1, by signxml."""
     root = etree.fromstring(document)
-    etree.SubElement(root[-1], f"{{{DSIG}}}Signature", {"Id": "placeholder"}, nsmap={None: DSIG})
-    signer = signxml.XMLSigner(
-        method=signxml.methods.enveloped,
-        c14n_algorithm=signxml.CanonicalizationMethod.CANONICAL_XML_1_0,
+    etree.SubElement(root[-1], f"{{{DSIG}}}Signature", {"Id": "placeholder"}, nsmap=_DEFAULT)
+    signer = XMLSigner(
+        method=SignatureConstructionMethod.enveloped,
+        c14n_algorithm=CanonicalizationMethod.CANONICAL_XML_1_0,
     )
-    signer.namespaces = {None: DSIG}
+    signer.namespaces = _DEFAULT
     signed = signer.sign(
         root,
         key=identity.key,
@@ -268,7 +271,7 @@ def sign(document: bytes, identity: Identity, *, subject_name: bool = True) -> b
 
 
 def _key_info(identity: Identity, *, subject_name: bool) -> etree._Element:
-    info = etree.Element(f"{{{DSIG}}}KeyInfo", nsmap={None: DSIG})
+    info = etree.Element(f"{{{DSIG}}}KeyInfo", nsmap=_DEFAULT)
     data = etree.SubElement(info, f"{{{DSIG}}}X509Data")
     if subject_name:
         etree.SubElement(data, f"{{{DSIG}}}X509SubjectName").text = identity.certificate.subject.rfc4514_string()
@@ -371,7 +374,7 @@ def sign_with_xmlsec1(document: bytes, identity: Identity, folder: Path) -> byte
     (folder / "key.pem").write_bytes(identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (folder / "certificate.pem").write_bytes(identity.pem)
     keys = f"{folder / 'key.pem'},{folder / 'certificate.pem'}"
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         ["xmlsec1", "--sign", "--privkey-pem", keys, "--output", str(signed), str(source)],
         check=True,
         capture_output=True,

@@ -1,6 +1,7 @@
 """The simulator as a whole: book, subscriber, HTTP, and the levers of a test (`/_sim`)."""
 
 import asyncio
+import traceback
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -78,7 +79,7 @@ class VneidSimulator:
 
     def _note_end(self, running: "asyncio.Task[None]") -> None:
         if not running.cancelled():
-            log.error("subscriber ended", error=type(running.exception()).__name__)
+            log.error("subscriber ended", where=_place(running.exception()))
             self.ended.set()
 
     async def _stop(self) -> None:
@@ -144,3 +145,11 @@ class VneidSimulator:
     async def _restart(self, _request: web.Request) -> web.Response:
         await self.restart()
         return web.json_response({"restarted": True})
+
+
+def _place(error: BaseException | None) -> str:
+    """Type and line, never the text: it might quote an entry."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    return f"{type(error).__name__} at {frames[-1].name}:{frames[-1].lineno}" if frames else type(error).__name__

@@ -68,7 +68,9 @@ class Subscriber:
             await asyncio.sleep(_PAUSE)
 
     async def _read(self) -> None:
+        """All partitions, each from the book's own position: no consumer group, the book is the truth."""
         consumer = aiokafka.AIOKafkaConsumer(
+            self._channels.entry,
             bootstrap_servers=self._channels.bootstrap,
             client_id="vneid",
             isolation_level="read_committed",
@@ -78,24 +80,14 @@ class Subscriber:
         )
         try:
             await consumer.start()
-            await self._assign(consumer)
+            for partition in consumer.assignment():
+                consumer.seek(partition, self._book.positions.get(partition.partition, 0))
             while True:
                 for partition, records in (await consumer.getmany(timeout_ms=500)).items():
                     for record in records:
                         await self._arrived(partition.partition, record)
         finally:
             await consumer.stop()
-
-    async def _assign(self, consumer: Any) -> None:
-        """All partitions, each from the book's own position: no consumer group, the book is the truth."""
-        topic = self._channels.entry
-        while topic not in await consumer.topics():
-            log.info("no topic yet", topic=topic)
-            await asyncio.sleep(_PAUSE)
-        partitions = [aiokafka.TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-        consumer.assign(partitions)
-        for partition in partitions:
-            consumer.seek(partition, self._book.positions.get(partition.partition, 0))
 
     async def _arrived(self, partition: int, record: Any) -> None:
         entry_id = (record.key or b"").decode("utf-8", "replace")

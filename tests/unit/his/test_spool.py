@@ -20,7 +20,9 @@ SECOND = int(NOW.timestamp())
 MANY = (1000, 100_000_000)
 
 
-def item(ma_lk: str, note: str = "", *, revision: int | None = None, size: int = 0, facility: str = "01999") -> HandOver:
+def item(
+    ma_lk: str, note: str = "", *, revision: int | None = None, size: int = 0, facility: str = "01999"
+) -> HandOver:
     found = read_dossier(dossier(ma_lk, note, size))
     return HandOver(facility, ma_lk, revision, NOW, found.digest, found)
 
