@@ -118,17 +118,18 @@ class Spool:
     def _prepare(self, memory: timedelta) -> None:
         # First of all: whatever touches the file before it would map shared memory.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise SpoolError("SPOOL_DAMAGED")
+        # Nothing is written that need not be: a spool must open, and send, on a disk that is full.
+        if version == 0:
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA fullfsync = ON")
         # Some builds zero every deleted page, which doubles what is written; the HIS keeps the same data anyway.
         self._db.execute("PRAGMA secure_delete = FAST")
         self._db.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            raise SpoolError("SPOOL_DAMAGED")
-        # Nothing is written that need not be: a spool must open, and send, on a disk that is full.
         if version == 0:
             self._db.executescript(_SCHEMA)
         oldest = int((datetime.now(UTC) - memory).timestamp())
@@ -188,7 +189,7 @@ class Spool:
         self._db.execute("INSERT INTO handed VALUES (?, ?, ?, ?, ?)", handed)
         entry = self._db.execute(
             "INSERT INTO entry (facility, ma_lk, revision, digest, closed_at, bytes) VALUES (?, ?, ?, ?, ?, ?)",
-            (*visit, revision, item.digest, _millis(item.closed_at), size),
+            (*visit, revision, item.digest, round(item.closed_at.timestamp() * 1000), size),
         ).lastrowid
         for place, file in enumerate(item.dossier.files()):
             self._db.execute("INSERT INTO file VALUES (?, ?, ?, ?)", (entry, place, *file))
@@ -220,7 +221,9 @@ class Spool:
                 break
             most_bytes -= size
             tables, envelope = self._files(position)
-            event = VisitClosed(facility, ma_lk, revision, _instant(closed_at), tables, envelope)
+            event = VisitClosed(
+                facility, ma_lk, revision, datetime.fromtimestamp(closed_at / 1000, UTC), tables, envelope
+            )
             heads[facility, ma_lk] = (position, event)
         return list(heads.values())
 
@@ -295,11 +298,3 @@ class Spool:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-
-
-def _millis(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _instant(millis: int) -> datetime:
-    return datetime.fromtimestamp(millis / 1000, UTC)

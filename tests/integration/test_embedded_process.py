@@ -193,11 +193,13 @@ def stand_in_for_maven(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fails: 
     """An `mvn` first on PATH that breaks off `fails` times, then is done; how often it was called."""
     calls = folder / f"calls-{fails}"
     calls.touch()
+    elsewhere = folder / "elsewhere"  # Maven works beside its pom, not where we are
+    elsewhere.mkdir(exist_ok=True)
     program = folder / "mvn"
     program.write_text(
         "#!/bin/sh\n"
         "for argument; do case $argument in -DoutputDirectory=*) output=${argument#*=};; esac; done\n"
-        f'cd /; mkdir -p "$output"; touch "$output/part.jar"; echo call >> {calls}\n'
+        f'cd {elsewhere}; mkdir -p "$output"; touch "$output/part.jar"; echo call >> {calls}\n'
         f'[ $(wc -l < {calls}) -gt {fails} ] || {{ echo "ERROR: broken pipe"; exit 1; }}\n'
         'mv "$output/part.jar" "$output/whole.jar"\n'
     )
