@@ -60,7 +60,8 @@ class FolderAdapter:
         return self.counts
 
     async def look(self) -> None:
-        """One round: take, hand over, move what the broker has."""
+        """One round: take, hand over, move what the broker has. Raises SpoolError, OSError."""
+        await asyncio.to_thread(self._inbox.make)  # a share that came back may be empty
         left = 0 if self._full else await asyncio.to_thread(self._inbox.claim)
         items = await asyncio.to_thread(self._inbox.taken)
         self._full = False

@@ -1,30 +1,37 @@
-"""The submission ledger in PostgreSQL (`infra/postgres/0003_submission.sql`): frozen bytes, attempts, fence, lease.
+"""The submission ledger in PostgreSQL: every signed revision until the gateway's last word about it.
 
-All instants are the database's. Writers that touch several rows lock them first, in the order of `id`: that is free of
-deadlocks, and the statement behind it sees what the others have committed (under READ COMMITTED a statement that
-waited for a row would join it with what it had read before).
+Tables and their meaning: `infra/postgres/0003_submission.sql`. Its two halves: here what is owed to the gateway, in
+`attempts.py` the sending of it. All instants are the database's. Writers that touch several rows lock them first, in
+the order of `id`: that is free of deadlocks, and the statement behind it sees what the others have committed (under
+READ COMMITTED a statement that waited for a row would join it with what it had read before).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import asyncpg
 
-from events.visit import PersonKeyKind, VisitHeld, VisitSigned
-from streams.adapters.outbox import Connection, Outbox
+from events.visit import VisitSigned
 from streams.adapters.postgres import patiently
-from streams.domain.dossier.standard import standards
-from streams.domain.gateway_result import ResultClass
-from streams.domain.submission import MOVES, Happening, Later, Result, State, Submission
+from streams.domain.submission import MOVES, Happening
 
-Pool = asyncpg.Pool[asyncpg.Record]
+SIGNED_COLUMNS = (
+    "facility",
+    "ma_lk",
+    "revision",
+    "closed_at",
+    "standard",
+    "visit_type",
+    "insured",
+    "person_key_kind",
+    "envelope",
+    "envelope_sha256",
+    "payload_sha256",
+    "certificate_serial",
+)
+"""The columns of a submission that are the fields of VisitSigned."""
 
-LEASE_EXPIRED = "LEASE_EXPIRED"
-"""Code of an attempt whose dispatcher went away: the gateway may have the dossier."""
-
-_CLAIM_LOCK = 0x636C61696D  # any constant: two dispatchers must not count the free places at once
 _GRACE = timedelta(hours=1)  # a visit that arrives after its horizon (a spool that was away) is tried for that long
 _BATCH_BYTES = 64 * 1024 * 1024  # of one INSERT; PostgreSQL takes no message beyond 1 GB
 
@@ -77,123 +84,11 @@ where submission.id = any($1::bigint[]) and submission.state = move.old and (
 )
 """
 
-# `lane` walks from facility to facility through the index, so that a long backlog of one costs the others nothing.
-_CLAIM = """
-with recursive lane as (
-    (select facility from submission where state in ('READY', 'WAITING') order by facility limit 1)
-    union all
-    select (
-        select facility from submission
-        where state in ('READY', 'WAITING') and facility > lane.facility order by facility limit 1
-    )
-    from lane where lane.facility is not null
-), busy as (
-    select facility, count(*) as sends from submission where state in ('SENDING', 'OVERTAKEN') group by facility
-), due as (
-    select candidate.id
-    from lane left join busy using (facility) cross join lateral (
-        select id, due_at from submission as waiting
-        where waiting.facility = lane.facility and state in ('READY', 'WAITING')
-            and next_attempt_at <= statement_timestamp()
-            and not exists (
-                select from submission as other
-                where other.facility = waiting.facility and other.ma_lk = waiting.ma_lk
-                    and other.state in ('SENDING', 'OVERTAKEN')
-            )
-        order by due_at
-        limit greatest(0, case when lane.facility = any($5::text[]) then 1 else $2::bigint end - coalesce(sends, 0))
-        for update skip locked
-    ) as candidate
-    where lane.facility <> all($4::text[])
-    order by candidate.due_at
-    limit greatest(0, least($1::bigint, $6::bigint - (
-        select count(*) from submission_attempt where started_at > statement_timestamp() - $7::interval
-    )))
-), claimed as (
-    update submission set
-        state = 'SENDING', attempts = attempts + 1, lease_until = statement_timestamp() + $3::interval,
-        changed_at = statement_timestamp()
-    from due where submission.id = due.id
-    returning submission.*, $8::bool or facility = any($5::text[]) as probe
-), attempt as (
-    insert into submission_attempt (
-        submission, number, started_at, endpoint, base64_bytes, envelope_sha256, certificate_serial, probe
-    )
-    select id, attempts, statement_timestamp(), coalesce(service.endpoint, ''), (octet_length(envelope) + 2) / 3 * 4,
-        envelope_sha256, certificate_serial, probe
-    from claimed left join unnest($9::text[], $10::text[]) as service (standard, endpoint) using (standard)
-)
-select *, statement_timestamp() as started_at from claimed order by due_at
-"""
-
-_IS_MINE = """
-select exists (
-    select from submission
-    where id = $1 and attempts = $2 and state = 'SENDING' and lease_until > statement_timestamp()
-)
-"""
-
-_RENEW = """
-update submission set lease_until = statement_timestamp() + $3::interval
-from (
-    select id from submission join unnest($1::bigint[], $2::int[]) as mine (id, number) using (id)
-    where attempts = number and state in ('SENDING', 'OVERTAKEN') and lease_until > statement_timestamp()
-    order by id for update of submission skip locked
-) as kept
-where submission.id = kept.id
-"""
-
-_EXPIRED = """
-select *, false as probe, statement_timestamp() as started_at from submission
-where state in ('SENDING', 'OVERTAKEN') and lease_until <= statement_timestamp()
-order by lease_until limit 100
-"""
-
-_LOCK_ROWS = "select 1 from submission where id = any($1::bigint[]) order by id for update"
-
-_FINISH = """
-with result as (
-    select * from unnest(
-        $1::bigint[], $2::int[], $3::text[], $4::text[], $5::interval[], $6::text[], $7::text[], $8::int[], $9::text[],
-        $10::text[], $11::timestamptz[], $12::interval[]
-    ) as item (
-        submission, number, happening, reason, wait, class, code, http_status, message, transaction_code, received_at,
-        duration
-    )
-), changed as (
-    update submission set
-        state = move.new, reason = result.reason, lease_until = null,
-        next_attempt_at = statement_timestamp() + result.wait,
-        holds = holds + (move.new = 'HELD')::int, changed_at = statement_timestamp()
-    from result join unnest($13::text[], $14::text[], $15::text[]) as move (happening, old, new) using (happening)
-    where submission.id = result.submission and submission.attempts = result.number and submission.state = move.old
-    returning submission.id, submission.state
-), history as (
-    update submission_attempt as attempt set
-        result = class, code = result.code, http_status = result.http_status, message = result.message,
-        transaction_code = result.transaction_code, received_at = result.received_at, duration = result.duration,
-        late = changed.id is null
-    from result left join changed on changed.id = result.submission
-    where attempt.submission = result.submission and attempt.number = result.number
-        and (attempt.result is null or (attempt.code = $16 and result.code <> $16))
-)
-select id, state from changed
-"""
-
 _BACKLOG = """
 select count(*) as waiting, coalesce(extract(epoch from statement_timestamp() - min(added_at)), 0)::float8 as oldest
 from submission where state in ('READY', 'WAITING', 'SENDING', 'OVERTAKEN')
 """
 _HELD = "select reason, count(*) as number from submission where state = 'HELD' group by reason"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may be sent at once, over all dispatchers of this ledger (GATEWAY §6.7); `rate` is a second."""
-
-    per_facility: int = 5
-    rate: float = 10.0
-    lease: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,109 +101,34 @@ class Backlog:
 
 
 class PostgresLedger:
-    """Port `Ledger` of forward, and what the dispatcher needs. Everything raises RetryLater while the database is away."""
+    """Port `Ledger` of forward. `target` after closing a visit is due, `horizon` after closing it is held."""
 
-    def __init__(self, pool: Pool, outbox: Outbox, target: timedelta, horizon: timedelta) -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", target: timedelta, horizon: timedelta) -> None:
         self._pool = pool
-        self._outbox = outbox
         self._target = target
         self._horizon = horizon
-        self._endpoints = {standard.name: standard.endpoint for standard in standards()}
 
     async def add(self, visits: Sequence[VisitSigned]) -> None:
         """Writes revisions that are owed to the gateway; one that is there already stays as it is.
 
         An older revision than the newest is superseded at once, and never sent; a newer one supersedes what is not
         finished. The same content as the gateway has already is not due (GATEWAY §12.4).
+
+        Raises RetryLater while the database is away.
         """
         for batch in _batches(visits):
             await patiently(lambda batch=batch: self._add(batch), "database")  # type: ignore[misc]
 
     async def _add(self, visits: Sequence[VisitSigned]) -> None:
-        columns = [[getattr(visit, name) for visit in visits] for name in _COLUMNS]
+        columns = [[getattr(visit, name) for visit in visits] for name in SIGNED_COLUMNS]
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(_INSERT, *columns, self._target, self._horizon, _GRACE)
             if not rows:
                 return
             added = [row["id"] for row in rows]
             await connection.execute(_LOCK_VISITS, added)
-            await connection.execute(_SUPERSEDE, added, *_moves(Happening.NEWER_REVISION))
-            await connection.execute(_SAME_CONTENT, added, *_moves(Happening.SAME_CONTENT), "SAME_CONTENT")
-
-    async def claim(
-        self, free: int, limits: Limits, stopped: Collection[str], probing: Collection[str], *, probe: bool
-    ) -> list[Submission]:
-        """At most `free` attempts, committed before any of them is sent: earliest deadline first, one for each visit.
-
-        Facilities in `stopped` get none, those in `probing` one at a time; `probe` says that the whole claim is one.
-        """
-        window = max(1.0, 1.0 / limits.rate)
-
-        async def claim() -> list[asyncpg.Record]:
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute("select pg_advisory_xact_lock($1)", _CLAIM_LOCK)
-                return await connection.fetch(
-                    _CLAIM,
-                    free,
-                    limits.per_facility,
-                    limits.lease,
-                    list(stopped),
-                    list(probing),
-                    round(limits.rate * window),
-                    timedelta(seconds=window),
-                    probe,
-                    list(self._endpoints),
-                    list(self._endpoints.values()),
-                )
-
-        return [_submission(row) for row in await patiently(claim, "database")]
-
-    async def is_mine(self, submission: Submission) -> bool:
-        """Whether this attempt may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
-        return bool(
-            await patiently(lambda: self._pool.fetchval(_IS_MINE, submission.id, submission.attempt), "database")
-        )
-
-    async def renew(self, submissions: Collection[Submission], lease: timedelta) -> None:
-        """Keeps the leases of attempts in flight."""
-        ids = [submission.id for submission in submissions]
-        attempts = [submission.attempt for submission in submissions]
-        await patiently(lambda: self._pool.execute(_RENEW, ids, attempts, lease), "database")
-
-    async def expired(self) -> list[Submission]:
-        """Attempts whose dispatcher went away; `started_at` of them is now."""
-        return [_submission(row) for row in await patiently(lambda: self._pool.fetch(_EXPIRED), "database")]
-
-    async def finish(self, results: Sequence[tuple[Result, timedelta]]) -> list[State | None]:
-        """Writes what attempts brought, and their events, in one transaction; `timedelta` is the wait before the next.
-
-        Answers each with the state it led to, or None when the fence was lost: then the answer is kept as history of
-        its attempt, and changes nothing else.
-        """
-        columns = [list(column) for column in zip(*(_columns(*item) for item in results), strict=True)]
-        ids = [result.submission.id for result, _ in results]
-        moves = [(happening, old, new) for (old, happening), new in MOVES.items()]
-
-        async def finish() -> list[State | None]:
-            async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_LOCK_ROWS, ids)
-                rows = await connection.fetch(
-                    _FINISH, *columns, *(list(column) for column in zip(*moves, strict=True)), LEASE_EXPIRED
-                )
-                states = {row["id"]: State(row["state"]) for row in rows}
-                await self._publish(connection, [result for result, _ in results], states)
-                return [states.get(submission) for submission in ids]
-
-        return await patiently(finish, "database")
-
-    async def _publish(self, connection: Connection, results: Sequence[Result], states: dict[int, State]) -> None:
-        """An event for each result that became the state of its visit; an overtaken one is history."""
-        events = [
-            result.outcome
-            for result in results
-            if not isinstance(result.outcome, Later) and states.get(result.submission.id) == result.happening.value
-        ]
-        await self._outbox.put(connection, events)
+            await connection.execute(_SUPERSEDE, added, *moves(Happening.NEWER_REVISION))
+            await connection.execute(_SAME_CONTENT, added, *moves(Happening.SAME_CONTENT), "SAME_CONTENT")
 
     async def backlog(self) -> Backlog:
         """For the gauges."""
@@ -320,22 +140,6 @@ class PostgresLedger:
             return Backlog(row["waiting"], row["oldest"], held)
 
         return await patiently(count, "database")
-
-
-_COLUMNS = (
-    "facility",
-    "ma_lk",
-    "revision",
-    "closed_at",
-    "standard",
-    "visit_type",
-    "insured",
-    "person_key_kind",
-    "envelope",
-    "envelope_sha256",
-    "payload_sha256",
-    "certificate_serial",
-)
 
 
 def _batches(visits: Sequence[VisitSigned]) -> Iterator[list[VisitSigned]]:
@@ -351,40 +155,7 @@ def _batches(visits: Sequence[VisitSigned]) -> Iterator[list[VisitSigned]]:
         yield batch
 
 
-def _moves(happening: Happening) -> tuple[list[str], list[str]]:
+def moves(happening: Happening) -> tuple[list[str], list[str]]:
     """The rows of MOVES for one happening, as two columns."""
     found = [(old, new) for (old, what), new in MOVES.items() if what is happening]
     return [old for old, _ in found], [new for _, new in found]
-
-
-def _columns(result: Result, wait: timedelta) -> tuple[Any, ...]:
-    reply = result.reply
-    return (
-        result.submission.id,
-        result.submission.attempt,
-        result.happening,
-        result.outcome.reason if isinstance(result.outcome, VisitHeld) else None,
-        wait,
-        reply.result,
-        reply.code,
-        reply.http_status,
-        reply.message,
-        reply.receipt.transaction_code if reply.receipt else None,
-        reply.receipt.received_at if reply.receipt else None,
-        reply.duration if reply.code != LEASE_EXPIRED else None,
-    )
-
-
-def _submission(row: asyncpg.Record) -> Submission:
-    visit = VisitSigned(
-        **{**{name: row[name] for name in _COLUMNS}, "person_key_kind": PersonKeyKind(row["person_key_kind"])}
-    )
-    return Submission(
-        id=row["id"],
-        visit=visit,
-        attempt=row["attempts"],
-        holds=row["holds"],
-        started_at=row["started_at"],
-        give_up_at=row["give_up_at"],
-        probe=row["probe"],
-    )

@@ -42,12 +42,23 @@ select seq, key, headers, value from (
 _WAITING = """
 select topic, partition from outbox_shard join outbox_floor using (topic, partition) where last_seq > seq
 """
+_LAST = "select last_seq from outbox_shard where topic = $1 and partition = $2"
 _SET_FLOOR = "update outbox_floor set seq = $3, next_offset = $4 where topic = $1 and partition = $2"
 _CLEAN = """
 delete from outbox using outbox_floor as floor
 where outbox.topic = floor.topic and outbox.partition = floor.partition and outbox.seq <= floor.seq
     and created_at < now() - make_interval(secs => $1)
 """
+
+
+class DatabaseBehindError(Fatal):
+    """The log holds more than the database ever wrote: an older copy of the database was restored under it."""
+
+    def __init__(self, shard: str, position: int, last: int) -> None:
+        super().__init__(
+            f"{shard}: the log ends with sequence number {position}, the database has only counted to {last}. It was"
+            " restored from an older copy or made anew; going on would drop events. See docs/runbooks/relay.md"
+        )
 
 
 class LogLostError(Fatal):
@@ -84,6 +95,7 @@ class Relay:
         self._pool = pool
         self._bootstrap = bootstrap
         self._keep_seconds = keep_seconds
+        self._partitions = {topic.name: topic.partitions for topic in OUTBOX_TOPICS}
         self._shards = [
             Shard(topic.name, partition, asyncio.Event())
             for topic in OUTBOX_TOPICS
@@ -147,7 +159,11 @@ class Relay:
         )
         await kafka.start(producer, "relay")  # InitProducerId: from here on no predecessor can commit
         try:
+            await kafka.check_partitions(producer, shard.topic, self._partitions[shard.topic])
             position = await self._position(shard, connection)
+            last = await connection.fetchval(_LAST, shard.topic, shard.partition)
+            if position > last:
+                raise DatabaseBehindError(str(shard), position, last)
             while True:
                 rows = await connection.fetch(_ROWS, shard.topic, shard.partition, position, MAX_ROWS, MAX_BYTES)
                 if not rows:

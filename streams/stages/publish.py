@@ -11,6 +11,9 @@ from streams.domain.privacy_rules import rules_on
 from streams.domain.projection import project
 from streams.domain.projection_rows import read_tables, visit_day
 
+AT_ONCE = 32
+"""Dossiers in memory together: each may have 27 MB."""
+
 
 class Dossiers(Protocol):
     """The bytes that the gateway accepted."""
@@ -63,7 +66,12 @@ async def publish_all(
     xml8_every_visit: bool = True,
 ) -> None:
     """A batch: dossiers are asked for together, and what becomes of them is written together."""
-    entries = await asyncio.gather(
-        *(publish(visit, dossiers, facilities, xml8_every_visit=xml8_every_visit) for visit in visits)
-    )
+    entries: list[HealthBookEntry | None] = []
+    for start in range(0, len(visits), AT_ONCE):
+        entries += await asyncio.gather(
+            *(
+                publish(visit, dossiers, facilities, xml8_every_visit=xml8_every_visit)
+                for visit in visits[start : start + AT_ONCE]
+            )
+        )
     await publications.add(list(zip(visits, entries, strict=True)))

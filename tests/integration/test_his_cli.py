@@ -38,7 +38,7 @@ class Answer:
 
 async def healthbook(bus: Bus | None, home: Path, *arguments: str) -> Answer:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "streams.cli", *arguments, stdout=PIPE, stderr=PIPE, env=environment(bus, home)
+        sys.executable, "-m", "streams", *arguments, stdout=PIPE, stderr=PIPE, env=environment(bus, home)
     )
     out, err = await process.communicate()
     assert process.returncode is not None
@@ -126,7 +126,7 @@ async def test_adapter_folder_watches_until_it_is_told_to_stop(bus: Bus, tmp_pat
     facility = some_facility()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "streams.cli", "adapter", "folder", str(tmp_path / "dir"), "--facility", facility, "--poll", "0.1"),
+        *("-m", "streams", "adapter", "folder", str(tmp_path / "dir"), "--facility", facility, "--poll", "0.1"),
         stdout=PIPE,
         stderr=PIPE,
         env=environment(bus, tmp_path),
@@ -156,11 +156,9 @@ async def test_the_simulated_his_closes_what_its_own_list_says(bus: Bus, tmp_pat
     assert answer.json["defects"] == sum(line["defect"] is not None for line in lines) > 0
     assert answer.json["refused"] == 0
     on_list = collections.Counter((line["facility"], line["ma_lk"], line["revision"]) for line in lines)
-    on_bus = collections.Counter(
-        (facility, item.event.ma_lk, item.event.revision)
-        for facility in facilities
-        for item in await bus.arrived(facility)
-    )
+    on_bus: collections.Counter[tuple[str, str, int]] = collections.Counter()
+    for facility in facilities:
+        on_bus.update((facility, item.event.ma_lk, item.event.revision) for item in await bus.arrived(facility))
     assert on_bus == on_list
     for line in lines:
         if line["corrects"]:

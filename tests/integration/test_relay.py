@@ -20,7 +20,7 @@ from events.topics import Topic
 from events.visit import VisitHeld
 from streams.adapters import outbox, relay
 from streams.adapters.outbox import Outbox, declare_shards
-from streams.adapters.relay import LogLostError, Relay
+from streams.adapters.relay import DatabaseBehindError, LogLostError, Relay
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.usefixtures("only_held")
@@ -194,3 +194,27 @@ async def test_a_log_that_lost_its_records_is_refused(
     assert isinstance(refused, BaseExceptionGroup)
     assert refused.subgroup(LogLostError) is not None
     assert await committed(kafka, only_held) == {0: [], 1: []}
+
+
+async def test_a_database_that_is_older_than_the_log_is_refused(
+    kafka: str, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde, only_held: Topic
+) -> None:
+    await create(kafka, only_held)
+    async with relaying(pool, kafka):
+        await put(pool, serde, range(50))
+
+        async def relayed() -> bool:
+            return await arrived(kafka, only_held) == 50
+
+        await eventually(relayed, timeout=30)
+    await pool.execute("delete from outbox")  # as an older copy of the database would have it
+    await pool.execute("update outbox_shard set last_seq = 0")
+    await pool.execute("update outbox_floor set seq = 0, next_offset = 0")
+    await put(pool, serde, range(50, 60))
+    async with relaying(pool, kafka) as task:
+        await asyncio.wait({task}, timeout=30)
+        assert task.done()
+        refused = task.exception()
+    assert isinstance(refused, BaseExceptionGroup)
+    assert refused.subgroup(DatabaseBehindError) is not None
+    assert await arrived(kafka, only_held) == 50

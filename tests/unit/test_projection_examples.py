@@ -18,7 +18,7 @@ EVENTS = {event.topic: event for event in (HealthBookEntry, HealthBookDisplayed)
 def read(path: Path) -> Any:
     """An example is one record in Avro's JSON encoding."""
     schema = parsed_schema(path.parent.name)
-    (record,) = fastavro.json_reader(StringIO(path.read_text(encoding="utf-8").replace("\n", " ")), schema)
+    record: Any = next(fastavro.json_reader(StringIO(path.read_text(encoding="utf-8").replace("\n", " ")), schema))
     return from_record(EVENTS[path.parent.name], record)
 
 

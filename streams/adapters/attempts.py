@@ -1,0 +1,251 @@
+"""Attempts to hand over what the ledger owes to the gateway: claimed with a fence and a lease, then finished.
+
+An attempt is committed before it is sent; its number is the fence, and its result counts only while that number is the
+last one and the lease was not taken away. Instants, locks and tables: see `ledger.py`.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from events.visit import PersonKeyKind, VisitHeld, VisitSigned
+from streams.adapters.ledger import SIGNED_COLUMNS
+from streams.adapters.outbox import Connection, Outbox
+from streams.adapters.postgres import patiently
+from streams.domain.dossier.standard import standards
+from streams.domain.submission import MOVES, Later, Result, State, Submission
+
+LEASE_EXPIRED = "LEASE_EXPIRED"
+"""Code of an attempt whose dispatcher went away: the gateway may have the dossier."""
+
+_CLAIM_LOCK = 0x636C61696D  # any constant: two dispatchers must not count the free places at once
+
+# `lane` walks from facility to facility through the index, so that a long backlog of one costs the others nothing.
+_CLAIM = """
+with recursive lane as (
+    (select facility from submission where state in ('READY', 'WAITING') order by facility limit 1)
+    union all
+    select (
+        select facility from submission
+        where state in ('READY', 'WAITING') and facility > lane.facility order by facility limit 1
+    )
+    from lane where lane.facility is not null
+), busy as (
+    select facility, count(*) as sends from submission where state in ('SENDING', 'OVERTAKEN') group by facility
+), due as (
+    select candidate.id
+    from lane left join busy using (facility) cross join lateral (
+        select id, due_at from submission as waiting
+        where waiting.facility = lane.facility and state in ('READY', 'WAITING')
+            and next_attempt_at <= statement_timestamp()
+            and not exists (
+                select from submission as other
+                where other.facility = waiting.facility and other.ma_lk = waiting.ma_lk
+                    and other.state in ('SENDING', 'OVERTAKEN')
+            )
+        order by due_at
+        limit greatest(0, case when lane.facility = any($5::text[]) then 1 else $2::bigint end - coalesce(sends, 0))
+        for update skip locked
+    ) as candidate
+    where lane.facility <> all($4::text[])
+    order by candidate.due_at
+    limit greatest(0, least($1::bigint, $6::bigint - (
+        select count(*) from submission_attempt where started_at > statement_timestamp() - $7::interval
+    )))
+), claimed as (
+    update submission set
+        state = 'SENDING', attempts = attempts + 1, lease_until = statement_timestamp() + $3::interval,
+        changed_at = statement_timestamp()
+    from due where submission.id = due.id
+    returning submission.*, $8::bool or facility = any($5::text[]) as probe
+), attempt as (
+    insert into submission_attempt (
+        submission, number, started_at, endpoint, base64_bytes, envelope_sha256, certificate_serial, probe
+    )
+    select id, attempts, statement_timestamp(), coalesce(service.endpoint, ''), (octet_length(envelope) + 2) / 3 * 4,
+        envelope_sha256, certificate_serial, probe
+    from claimed left join unnest($9::text[], $10::text[]) as service (standard, endpoint) using (standard)
+)
+select *, statement_timestamp() as started_at from claimed order by due_at
+"""
+
+_IS_MINE = """
+select exists (
+    select from submission
+    where id = $1 and attempts = $2 and state = 'SENDING' and lease_until > statement_timestamp()
+)
+"""
+
+_RENEW = """
+update submission set lease_until = statement_timestamp() + $3::interval
+from (
+    select id from submission join unnest($1::bigint[], $2::int[]) as mine (id, number) using (id)
+    where attempts = number and state in ('SENDING', 'OVERTAKEN') and lease_until > statement_timestamp()
+    order by id for update of submission skip locked
+) as kept
+where submission.id = kept.id
+"""
+
+_EXPIRED = """
+select *, false as probe, statement_timestamp() as started_at from submission
+where state in ('SENDING', 'OVERTAKEN') and lease_until <= statement_timestamp()
+order by lease_until limit 100
+"""
+
+_LOCK_ROWS = "select 1 from submission where id = any($1::bigint[]) order by id for update"
+
+_FINISH = """
+with result as (
+    select * from unnest(
+        $1::bigint[], $2::int[], $3::text[], $4::text[], $5::interval[], $6::text[], $7::text[], $8::int[], $9::text[],
+        $10::text[], $11::timestamptz[], $12::interval[]
+    ) as item (
+        submission, number, happening, reason, wait, class, code, http_status, message, transaction_code, received_at,
+        duration
+    )
+), changed as (
+    update submission set
+        state = move.new, reason = result.reason, lease_until = null,
+        next_attempt_at = statement_timestamp() + result.wait,
+        holds = holds + (move.new = 'HELD')::int, changed_at = statement_timestamp()
+    from result join unnest($13::text[], $14::text[], $15::text[]) as move (happening, old, new) using (happening)
+    where submission.id = result.submission and submission.attempts = result.number and submission.state = move.old
+    returning submission.id, submission.state
+), history as (
+    update submission_attempt as attempt set
+        result = class, code = result.code, http_status = result.http_status, message = result.message,
+        transaction_code = result.transaction_code, received_at = result.received_at, duration = result.duration,
+        late = changed.id is null
+    from result left join changed on changed.id = result.submission
+    where attempt.submission = result.submission and attempt.number = result.number
+        and (attempt.result is null or (attempt.code = $16 and result.code <> $16))
+)
+select id, state from changed
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be sent at once, over all dispatchers of this ledger (GATEWAY §6.7); `rate` is a second."""
+
+    per_facility: int = 5
+    rate: float = 10.0
+    lease: timedelta = timedelta(seconds=30)
+
+
+class PostgresAttempts:
+    """What the dispatcher needs. Everything raises RetryLater while the database is away."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", outbox: Outbox) -> None:
+        self._pool = pool
+        self._outbox = outbox
+        self._endpoints = {standard.name: standard.endpoint for standard in standards()}
+
+    async def claim(
+        self, free: int, limits: Limits, stopped: Collection[str], probing: Collection[str], *, probe: bool
+    ) -> list[Submission]:
+        """At most `free` attempts, committed before any of them is sent: earliest deadline first, one for each visit.
+
+        Facilities in `stopped` get none, those in `probing` one at a time; `probe` says that the whole claim is one.
+        """
+        window = max(1.0, 1.0 / limits.rate)
+
+        async def claim() -> list[asyncpg.Record]:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("select pg_advisory_xact_lock($1)", _CLAIM_LOCK)
+                return await connection.fetch(
+                    _CLAIM,
+                    free,
+                    limits.per_facility,
+                    limits.lease,
+                    list(stopped),
+                    list(probing),
+                    round(limits.rate * window),
+                    timedelta(seconds=window),
+                    probe,
+                    list(self._endpoints),
+                    list(self._endpoints.values()),
+                )
+
+        return [_submission(row) for row in await patiently(claim, "database")]
+
+    async def is_mine(self, submission: Submission) -> bool:
+        """Whether this attempt may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
+        return bool(
+            await patiently(lambda: self._pool.fetchval(_IS_MINE, submission.id, submission.attempt), "database")
+        )
+
+    async def renew(self, submissions: Collection[Submission], lease: timedelta) -> None:
+        """Keeps the leases of attempts in flight."""
+        ids = [submission.id for submission in submissions]
+        attempts = [submission.attempt for submission in submissions]
+        await patiently(lambda: self._pool.execute(_RENEW, ids, attempts, lease), "database")
+
+    async def expired(self) -> list[Submission]:
+        """Attempts whose dispatcher went away; `started_at` of them is now."""
+        return [_submission(row) for row in await patiently(lambda: self._pool.fetch(_EXPIRED), "database")]
+
+    async def finish(self, results: Sequence[tuple[Result, timedelta]]) -> list[State | None]:
+        """Writes what attempts brought, and their events, in one transaction; `timedelta` is the wait before the next.
+
+        Answers each with the state it led to, or None when the fence was lost: then the answer is kept as history of
+        its attempt, and changes nothing else.
+        """
+        columns = [list(column) for column in zip(*(_columns(*item) for item in results), strict=True)]
+        ids = [result.submission.id for result, _ in results]
+        moves = [(happening, old, new) for (old, happening), new in MOVES.items()]
+
+        async def finish() -> list[State | None]:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_LOCK_ROWS, ids)
+                rows = await connection.fetch(
+                    _FINISH, *columns, *(list(column) for column in zip(*moves, strict=True)), LEASE_EXPIRED
+                )
+                states = {row["id"]: State(row["state"]) for row in rows}
+                await self._publish(connection, [result for result, _ in results], states)
+                return [states.get(submission) for submission in ids]
+
+        return await patiently(finish, "database")
+
+    async def _publish(self, connection: Connection, results: Sequence[Result], states: dict[int, State]) -> None:
+        """An event for each result that became the state of its visit; an overtaken one is history."""
+        events = [
+            result.outcome
+            for result in results
+            if not isinstance(result.outcome, Later) and states.get(result.submission.id) == result.happening.value
+        ]
+        await self._outbox.put(connection, events)
+
+
+def _columns(result: Result, wait: timedelta) -> tuple[Any, ...]:
+    reply = result.reply
+    return (
+        result.submission.id,
+        result.submission.attempt,
+        result.happening,
+        result.outcome.reason if isinstance(result.outcome, VisitHeld) else None,
+        wait,
+        reply.result,
+        reply.code,
+        reply.http_status,
+        reply.message,
+        reply.receipt.transaction_code if reply.receipt else None,
+        reply.receipt.received_at if reply.receipt else None,
+        reply.duration if reply.code != LEASE_EXPIRED else None,
+    )
+
+
+def _submission(row: asyncpg.Record) -> Submission:
+    columns = {name: row[name] for name in SIGNED_COLUMNS}
+    return Submission(
+        id=row["id"],
+        visit=VisitSigned(**{**columns, "person_key_kind": PersonKeyKind(columns["person_key_kind"])}),
+        attempt=row["attempts"],
+        holds=row["holds"],
+        started_at=row["started_at"],
+        give_up_at=row["give_up_at"],
+        probe=row["probe"],
+    )
