@@ -9,6 +9,7 @@ READ COMMITTED a statement that waited for a row would join it with what it had 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 
@@ -117,7 +118,7 @@ class PostgresLedger:
         Raises RetryLater while the database is away.
         """
         for batch in _batches(visits):
-            await patiently(lambda batch=batch: self._add(batch), "database")  # type: ignore[misc]
+            await patiently(partial(self._add, batch), "database")
 
     async def _add(self, visits: Sequence[VisitSigned]) -> None:
         columns = [[getattr(visit, name) for visit in visits] for name in SIGNED_COLUMNS]

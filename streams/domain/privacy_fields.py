@@ -58,7 +58,16 @@ SECTIONS: Mapping[str, str] = {
     "XML15": "programme",
 }
 LINES: Mapping[str, tuple[str, ...]] = {
-    "XML2": ("MA_THUOC", "TEN_THUOC", "HAM_LUONG", "DANG_BAO_CHE", "LIEU_DUNG", "CACH_DUNG"),
+    "XML2": (
+        "MA_THUOC",
+        "TEN_THUOC",
+        "HAM_LUONG",
+        "DANG_BAO_CHE",
+        "DUONG_DUNG",
+        "DON_VI_TINH",
+        "LIEU_DUNG",
+        "CACH_DUNG",
+    ),
     "XML3": ("MA_DICH_VU", "TEN_DICH_VU"),
     "XML4": ("MA_DICH_VU", "MA_CHI_SO", "TEN_CHI_SO", "GIA_TRI", "DON_VI_DO", "MO_TA", "KET_LUAN"),
 }
