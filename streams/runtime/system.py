@@ -21,7 +21,7 @@ from streams.config import Settings
 from streams.runtime.processes import PROCESSES
 
 READY_WITHIN = 60.0
-_HEALTHBOOK = (sys.executable, "-m", "streams.cli")
+_HEALTHBOOK = (sys.executable, "-m", "streams")
 
 
 @dataclass

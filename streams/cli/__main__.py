@@ -1,5 +1,0 @@
-"""`python -m streams.cli` is `healthbook`: how the supervisor starts its own children, whatever PATH says."""
-
-from streams.cli import main
-
-main()
