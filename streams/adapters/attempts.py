@@ -72,11 +72,9 @@ with recursive lane as (
 select *, statement_timestamp() as started_at from claimed order by due_at
 """
 
-_IS_MINE = """
-select exists (
-    select from submission
-    where id = $1 and attempts = $2 and state = 'SENDING' and lease_until > statement_timestamp()
-)
+_MINE = """
+select id from submission join unnest($1::bigint[], $2::int[]) as mine (id, number) using (id)
+where attempts = number and state = 'SENDING' and lease_until > statement_timestamp()
 """
 
 _RENEW = """
@@ -172,17 +170,15 @@ class PostgresAttempts:
 
         return [_submission(row) for row in await patiently(claim, "database")]
 
-    async def is_mine(self, submission: Submission) -> bool:
-        """Whether this attempt may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
-        return bool(
-            await patiently(lambda: self._pool.fetchval(_IS_MINE, submission.id, submission.attempt), "database")
-        )
+    async def mine(self, submissions: Sequence[Submission]) -> list[bool]:
+        """Which may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
+        rows = await patiently(lambda: self._pool.fetch(_MINE, *_fences(submissions)), "database")
+        found = {row["id"] for row in rows}
+        return [submission.id in found for submission in submissions]
 
     async def renew(self, submissions: Collection[Submission], lease: timedelta) -> None:
         """Keeps the leases of attempts in flight."""
-        ids = [submission.id for submission in submissions]
-        attempts = [submission.attempt for submission in submissions]
-        await patiently(lambda: self._pool.execute(_RENEW, ids, attempts, lease), "database")
+        await patiently(lambda: self._pool.execute(_RENEW, *_fences(submissions), lease), "database")
 
     async def expired(self) -> list[Submission]:
         """Attempts whose dispatcher went away; `started_at` of them is now."""
@@ -218,6 +214,10 @@ class PostgresAttempts:
             if not isinstance(result.outcome, Later) and states.get(result.submission.id) == result.happening.value
         ]
         await self._outbox.put(connection, events)
+
+
+def _fences(submissions: Collection[Submission]) -> tuple[list[int], list[int]]:
+    return [submission.id for submission in submissions], [submission.attempt for submission in submissions]
 
 
 def _columns(result: Result, wait: timedelta) -> tuple[Any, ...]:

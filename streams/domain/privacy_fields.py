@@ -65,6 +65,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
         "DANG_BAO_CHE",
         "DUONG_DUNG",
         "DON_VI_TINH",
+        "SO_LUONG",
         "LIEU_DUNG",
         "CACH_DUNG",
     ),

@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -178,21 +179,24 @@ async def test_a_full_spool_leaves_items_in_the_inbox_until_there_is_room(bus: B
     assert len(await bus.arrived(facility)) == 8
 
 
-async def test_an_item_that_changes_after_it_was_read_is_handed_over_again(bus: Bus, tmp_path: Path) -> None:
+async def test_an_item_that_changes_after_it_was_read_is_handed_over_again(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A writer that still had the file open."""
     facility, folder = some_facility(), tmp_path / "dir"
     put(folder / "inbox" / "v", "V1", "first")
-    async with Adapter(facility, tmp_path / "spool", "127.0.0.1:1", "http://127.0.0.1:1") as his:
+    async with connected(bus, facility, tmp_path) as his:
         adapter = FolderAdapter(folder, his)
-        watching = asyncio.create_task(adapter.run(POLL))
-        await eventually(lambda: adapter.counts.waiting == 1 and names(folder / "work") == ["v"])
-        await eventually(lambda: adapter._handed)
-        watching.cancel()
+        with monkeypatch.context() as slow:
+            slow.setattr(his, "state", AsyncMock(return_value="WAITING"))
+            await adapter.look()
+            await adapter.look()
+        assert names(folder / "work") == ["v"]
         shutil.rmtree(folder / "work" / "v")
         put(folder / "work" / "v", "V1", "longer than the first")
-    counts = await run_once(bus, facility, tmp_path)
-    assert counts.done == 1
-    last = (await bus.arrived(facility))[-1]
+        await adapter.run(POLL, once=True)
+    first, last = await bus.arrived(facility)
+    assert b"first" in first.event.tables[1].content
     assert b"longer than the first" in last.event.tables[1].content
     assert report(folder / "done" / "v")["event_id"] == last.meta.id
 

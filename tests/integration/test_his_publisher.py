@@ -191,6 +191,7 @@ async def test_leaving_does_not_wait_for_a_bus_that_is_away(
             await his.flush()
             await private_parts.kill("kafka")
             receipt = await his.close_visit(dossier("V1"))
+    assert not [task for task in asyncio.all_tasks() if "_sender_routine" in repr(task)], "a producer goes on in secret"
     await private_parts.restart("kafka")
     async with connected(private_bus, facility, tmp_path) as his:
         await asyncio.wait_for(his.flush(), 90)
