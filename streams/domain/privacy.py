@@ -95,7 +95,7 @@ def _suspicious(tables: Tables, words: Sequence[Rule]) -> Iterator[tuple[str, st
     Each table is searched as one text first; folding and searching every value by itself costs ten times as much.
     """
     for kind, rows in tables.items():
-        texts = [(number, name, row[name]) for number, row in enumerate(rows) for name in words_of(kind, row)]
+        texts = [(number, name, row[name]) for number, row in enumerate(rows) for name in words_of(row)]
         together = fold("\n".join(text for _, _, text in texts))
         if any(rule.occurs_in(together) for rule in words):
             yield from ((fold(text), kind, number, name) for number, name, text in texts)

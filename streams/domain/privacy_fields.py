@@ -63,9 +63,6 @@ LINES: Mapping[str, tuple[str, ...]] = {
         "TEN_THUOC",
         "HAM_LUONG",
         "DANG_BAO_CHE",
-        "DUONG_DUNG",
-        "DON_VI_TINH",
-        "SO_LUONG",
         "LIEU_DUNG",
         "CACH_DUNG",
     ),
@@ -75,6 +72,6 @@ LINES: Mapping[str, tuple[str, ...]] = {
 """Tables of which a hit takes the whole row, and the fields of them that could be shown."""
 
 
-def words_of(kind: str, row: Row) -> Iterator[str]:
-    """Fields that hold words: those that lines could show, and all of the other tables but codes of diseases."""
-    return (name for name in LINES.get(kind, row) if row.get(name) and name not in DISEASES)
+def words_of(row: Row) -> Iterator[str]:
+    """Fields that could hold words: every filled one that was read, but codes of diseases, which are judged as codes."""
+    return (name for name in row if row.get(name) and name not in DISEASES)
