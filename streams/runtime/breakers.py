@@ -32,8 +32,8 @@ class Breakers:
         return [code for code, lane in self._lanes.items() if lane.position(now) is Position.HALF_OPEN]
 
     def note(self, submission: Submission, reply: Reply, now: float) -> None:
-        """A reply came. A signature refused counts against the lane (is the certificate registered?), a refused session or
-        account stops it at once; any answer that was made by the gateway itself shows that the gateway is there."""
+        """A reply came. A signature refused counts against the lane (is the certificate registered?), a refused session
+        or account stops it at once; any answer that was made by the gateway itself shows that the gateway is there."""
         if reply.code == NOT_SENT:
             return
         visit, heard = submission.visit, reply.http_status is not None

@@ -1,7 +1,7 @@
 """The dispatcher: says when an attempt is made, and by whom (DESIGN §4, GATEWAY §12).
 
-Claims due revisions in batches, sends each as one task, writes results in batches. It holds nothing that must survive: after
-a crash the leases of its attempts end, and another dispatcher sends the same bytes again.
+Claims due revisions in batches, sends each as one task, writes results in batches. It holds nothing that must survive:
+after a crash the leases of its attempts end, and another dispatcher sends the same bytes again.
 """
 
 import asyncio
