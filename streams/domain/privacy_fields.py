@@ -73,5 +73,5 @@ LINES: Mapping[str, tuple[str, ...]] = {
 
 
 def words_of(row: Row) -> Iterator[str]:
-    """Fields that could hold words: every filled one that was read, but codes of diseases, which are judged as codes."""
+    """Fields that could hold words: every filled one that was read; codes of diseases are judged as codes."""
     return (name for name in row if row.get(name) and name not in DISEASES)
