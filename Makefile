@@ -17,7 +17,7 @@ run: $(INSTALLED) ## Installs what is missing, starts everything, hands samples 
 	$(BIN)/healthbook run $(ARGS)
 
 test: $(INSTALLED) $(VALIDATORS) ## Installs what is missing and runs every test on real parts (ARGS go to pytest)
-	@infra/install-test-tools xmlsec1 kcat
+	@infra/install-test-tools xmlsec1 kcat curl
 	$(BIN)/pytest $(ARGS)
 
 check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, compose; changes nothing
@@ -26,6 +26,8 @@ check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, sche
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/healthbook dossier xsd --check
+	$(BIN)/healthbook schema check --offline
+	node infra/npm/check-asyncapi.mjs asyncapi.yaml
 	$(BIN)/docker-compose --profile simulators config --quiet
 
 fmt: $(INSTALLED) ## Formats the code

@@ -3,7 +3,9 @@
 Only what the bus needs (register, read by id, compatibility) on the HTTP client that every process has anyway.
 """
 
+import asyncio
 import json
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +16,11 @@ import schemas
 
 Schema = dict[str, Any]
 _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+
+# After a crash of its database Apicurio answers 500 once for each dead connection of its pool (20, measured), and each
+# such answer drops one. So the cure is to ask again at once, for as long as dropping them all may take.
+_PATIENCE = 5.0
+_PAUSE = 0.05
 
 
 class RegistryUnreachableError(Exception):
@@ -82,13 +89,13 @@ class Registry:
         return int(answer["id"])
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
-        if self._session is None:
-            raise RuntimeError("use `async with Registry(...)`")
-        try:
-            async with self._session.request(method, self._url + path, json=body) as answer:
-                status, content = answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise RegistryUnreachableError(f"schema registry does not answer: {type(error).__name__}") from error
+        """Asks again while the registry fails; all calls are idempotent."""
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            status, content = await self._answer(method, path, body)
+            if status < 500 or time.monotonic() > patience:
+                break
+            await asyncio.sleep(_PAUSE)
         if status == 404:
             raise UnknownSchemaError(f"schema registry has nothing at {path}")
         if status in (409, 422):
@@ -96,3 +103,12 @@ class Registry:
         if status >= 400:
             raise RegistryUnreachableError(f"schema registry answered {status} to {method} {path}")
         return json.loads(content)
+
+    async def _answer(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
+        if self._session is None:
+            raise RuntimeError("use `async with Registry(...)`")
+        try:
+            async with self._session.request(method, self._url + path, json=body) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise RegistryUnreachableError(f"schema registry does not answer: {type(error).__name__}") from error

@@ -1,5 +1,7 @@
 """What can go wrong while parts stand up, said in one sentence with the place to look."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,3 +25,15 @@ class HomeBusy(Exception):  # noqa: N818
         self.home, self.pid = home, pid
         who = f"process {pid}" if pid else "another process"
         super().__init__(f"{home} is in use by {who}: end that one first, or choose another HEALTHBOOK_HOME.")
+
+
+@contextmanager
+def first_failure() -> Iterator[None]:
+    """A task group's first error as itself: the others are its consequences, and callers wait for PartFailed."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        failure: BaseException = group
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        raise failure from None

@@ -1,22 +1,18 @@
 """The set of parts under one home: what starts beside what, what stops before what."""
 
 import asyncio
-import time
-from collections import deque
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from infra.embedded import jars, kafka, postgres, registry
-from infra.embedded.failure import PartFailed
+from infra.embedded.failure import PartFailed, first_failure
 from infra.embedded.home import locked, same_port, write_addresses
 from infra.embedded.locks import one_at_a_time
 from infra.embedded.process import Child, end_orphans, run_to_end
-
-MOST_ENDS = 5
-ENDS_WITHIN = 60.0
+from infra.embedded.restarts import keep_running
 
 
 @dataclass(frozen=True)
@@ -75,10 +71,10 @@ class Parts:
 
     async def keep_running(self) -> None:
         """For ever: start a part again when it ends unasked. Raises PartFailed when one keeps ending."""
-        with _first_failure():
+        with first_failure():
             async with asyncio.TaskGroup() as group:
-                for part in self.children:
-                    group.create_task(self._keep_running(part))
+                for part, child in self.children.items():
+                    group.create_task(keep_running(child, partial(self._restarted, part)))
 
     async def kill(self, part: str) -> None:
         """SIGKILL a part ("kafka", "postgres", "registry") as a crash would; for tests of what survives it."""
@@ -90,19 +86,12 @@ class Parts:
         start = {"kafka": self._start_kafka, "postgres": self._start_postgres, "registry": self._start_registry}[part]
         await start(same_port(self.home, part))
 
-    async def _keep_running(self, part: str) -> None:
-        ends: deque[float] = deque(maxlen=MOST_ENDS)
-        while True:
-            child = self.children[part]
-            exit_code = await child.wait()
-            ends.append(time.monotonic())
-            if len(ends) == MOST_ENDS and ends[-1] - ends[0] < ENDS_WITHIN:
-                why = f"it ended {MOST_ENDS} times within a minute, last with status {exit_code}: {child.last_words()}"
-                raise PartFailed(part, why, child.log)
-            await self.restart(part)
+    async def _restarted(self, part: str) -> Child:
+        await self.restart(part)
+        return self.children[part]
 
     async def _start(self) -> Addresses:
-        with _first_failure():
+        with first_failure():
             async with asyncio.TaskGroup() as group:
                 broker = group.create_task(self._start_kafka())
                 stores = group.create_task(self._start_stores())
@@ -156,18 +145,6 @@ class Parts:
                     await child.stop()
 
         await asyncio.gather(stop(kafka.NAME), stop(registry.NAME, postgres.NAME))
-
-
-@contextmanager
-def _first_failure() -> Iterator[None]:
-    """A group's first error as itself: the others are its consequences, and callers wait for PartFailed."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        failure: BaseException = group
-        while isinstance(failure, BaseExceptionGroup):
-            failure = failure.exceptions[0]
-        raise failure from None
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

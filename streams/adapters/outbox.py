@@ -16,6 +16,7 @@ from aiokafka.partitioner import murmur2
 from events.envelope import Event, event_id, headers
 from events.serde import Serde
 from events.topics import OUTBOX_TOPICS, topic_named
+from streams.errors import Fatal
 
 SEQ_HEADER = "seq"
 
@@ -57,13 +58,16 @@ class Outbox:
         self._now = now
 
     async def put(self, connection: Connection, events: Sequence[Event]) -> None:
-        """Inside the caller's transaction, as its last statement. Raises UniqueViolationError for an event twice."""
+        """Inside the caller's transaction, as its last statement.
+
+        Raises UniqueViolationError for an event twice, Fatal where shards were never declared: an event must not vanish.
+        """
         shards: dict[tuple[str, int], list[Event]] = defaultdict(list)
         for event in events:
             shards[event.topic, partition_of(event.key, topic_named(event.topic).partitions)].append(event)
         now = self._now()
         for (topic, partition), shard in sorted(shards.items()):  # one order for all writers: no deadlock
-            await connection.execute(
+            done = await connection.execute(
                 _PUT,
                 topic,
                 partition,
@@ -73,10 +77,12 @@ class Outbox:
                 [json.dumps([(name, text.decode()) for name, text in headers(event, now)]) for event in shard],
                 [self._serde.encode(event) for event in shard],
             )
+            if done != f"INSERT 0 {len(shard)}":
+                raise Fatal(f"outbox shard {topic}/{partition} is not declared: run `healthbook database migrate`")
 
 
 async def declare_shards(connection: Connection) -> None:
-    """Counter and floor for every partition of every outbox topic; done at start, harmless when repeated."""
+    """Counter and floor for every partition of every outbox topic; done by `database migrate`, harmless when repeated."""
     await connection.execute(
         _DECLARE, [topic.name for topic in OUTBOX_TOPICS], [topic.partitions for topic in OUTBOX_TOPICS]
     )

@@ -7,12 +7,14 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from events.topics import TOPICS
 from streams.adapters import kafka
 from streams.errors import RetryLater
 
 _DLQ_RETENTION = timedelta(days=366)
+_SET_ON_THE_TOPIC = 1  # DescribeConfigs, field config_source: not inherited from the broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,43 @@ async def plan(bootstrap: str, topics: Iterable[Declared] | None = None) -> list
 
 
 async def apply(bootstrap: str, topics: Iterable[Declared] | None = None, replication: int = 1) -> list[TopicPlan]:
-    """Creates and configures what is not as declared; returns what it found, the refused ones untouched."""
+    """Creates and configures what is not as declared; returns what it found, the refused ones untouched.
+
+    Raises RetryLater while no broker answers, TopicRefusedError when it will not do as told.
+    """
     wanted = {topic.name: topic for topic in (topics or declared())}
     async with _Admin(bootstrap) as admin:
         found = await _plan(admin, list(wanted.values()))
         new = [wanted[item.topic] for item in found if item.action == "create"]
         if new:
-            await admin.create_topics(
+            answer = await admin.create_topics(
                 [NewTopic(item.name, item.partitions, replication, topic_configs=item.config) for item in new]
             )
+            _raise_first([(topic, code) for topic, code, *_ in answer.topic_errors])
         changed = [wanted[item.topic] for item in found if item.action == "configure"]
         if changed:
-            await admin.alter_configs(
-                [ConfigResource(ConfigResourceType.TOPIC, item.name, configs=item.config) for item in changed]
+            # The request replaces all that was set on a topic, so what is not ours (min.insync.replicas) goes along.
+            kept = await _configs(admin, changed, only=_SET_ON_THE_TOPIC)
+            answers = await admin.alter_configs(
+                [
+                    ConfigResource(ConfigResourceType.TOPIC, item.name, configs=kept[item.name] | item.config)
+                    for item in changed
+                ]
             )
+            _raise_first([(item[3], item[0]) for answer in answers for item in answer.resources])
         return found
+
+
+class TopicRefusedError(Exception):
+    """The broker will not create or change a topic: too many replicas for its nodes, a right that is missing."""
+
+
+def _raise_first(results: Iterable[tuple[str, int]]) -> None:
+    """The client raises nothing for a topic. One that another process created meanwhile is what we wanted."""
+    for topic, code in results:
+        error = for_code(code)
+        if error not in (NoError, TopicAlreadyExistsError):
+            raise TopicRefusedError(f"the broker refuses {topic}: {error.__name__}: {error.description}")
 
 
 class _Admin:
@@ -115,10 +139,11 @@ async def _plan(admin: Any, wanted: list[Declared]) -> list[TopicPlan]:
     return found
 
 
-async def _configs(admin: Any, topics: list[Declared]) -> dict[str, dict[str, str]]:
+async def _configs(admin: Any, topics: list[Declared], only: int | None = None) -> dict[str, dict[str, str]]:
+    """Settings of each topic: those in force, or those of one source only."""
     asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
     return {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        resource[3]: {entry[0]: entry[1] for entry in resource[4] if only in (None, entry[3])}
         for answer in await admin.describe_configs(asked)
         for resource in answer.resources
     }

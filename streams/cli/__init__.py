@@ -24,6 +24,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "simulate": {
         "gateway": "streams.cli.simulate_gateway:gateway",
         "his": "streams.cli.simulate_his:his",
+        "vneid": "streams.cli.simulate_vneid:vneid",
     },
     "topic": {"plan": "streams.cli.topic:topic_plan", "apply": "streams.cli.topic:topic_apply"},
     "schema": {"check": "streams.cli.schema:schema_check", "register": "streams.cli.schema:schema_register"},

@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from streams.adapters import postgres
+from streams.adapters.outbox import declare_shards
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, fail, output_option, say
 from streams.errors import RetryLater
@@ -27,6 +28,9 @@ def database_migrate(output: str) -> None:
 async def _migrate(url: str) -> list[str]:
     pool = await postgres.connect(url, 2)
     try:
-        return await postgres.migrate(pool)
+        applied = await postgres.migrate(pool)
+        async with pool.acquire() as connection:
+            await declare_shards(connection)
+        return applied
     finally:
         await pool.close()

@@ -1,9 +1,6 @@
 """`healthbook dossier new`: invented dossiers in a folder, valid ones or with exactly one named defect."""
 
-import io
-import json
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,25 +20,12 @@ from streams.domain.dossier.sample import (
     defective_dossier,
     new_dossier,
     padded,
-    table_files,
-    unsigned_envelope,
 )
 from streams.domain.dossier.verdict import SIZE_LIMIT
+from streams.simulators.dossier_files import SUFFIX, describe, manifest_entry, write_dossier
 
-FORMS = ("folder", "envelope", "zip")
 _FULL = "20mb"
 _COLUMNS = ("path", "facility", "ma_lk", "kind", "insured", "defect", "expected")
-_README = """\
-Invented dossiers, made by `healthbook dossier new`.
-
-All people in them are invented. Their middle names say "test", their citizen and card numbers begin with province 99,
-which does not exist, and their phone numbers with 0000. Diagnosis codes are real, drugs, services and prices are not.
-
-manifest.json tells for each dossier who hands it over, what is wrong with it (defect; code is the one critical finding
-that must follow) and how it should end (expected). The same seed and the same --discharged give the same bytes.
-
-Mọi người bệnh trong các hồ sơ này đều là hư cấu.
-"""
 
 
 class _SizeType(click.ParamType):
@@ -73,7 +57,7 @@ class _DefectType(click.ParamType):
 @click.command("new")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where the dossiers go.")
 @click.option(
-    "--as", "form", type=click.Choice(FORMS), help="One folder, envelope or zip a dossier.  [default: folder]"
+    "--as", "form", type=click.Choice(tuple(SUFFIX)), help="One folder, envelope or zip a dossier.  [default: folder]"
 )
 @click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same people and lines.")
@@ -130,16 +114,16 @@ def dossier_new(
         for sample in _samples(
             count, seed, facility, kind, insured, size, frozenset(map(Trait, traits)), ended, defect
         ):
-            entry = _entry(sample, chosen)
+            name = f"{sample.ma_lk}{SUFFIX[chosen]}"
             if not dry_run:
-                _write(out, str(entry["path"]), sample, chosen)
-            entries.append(entry)
+                write_dossier(out / name, sample, chosen)
+            entries.append(manifest_entry(name, sample))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except FileExistsError as error:
         fail(f"{error.filename} is there already; choose another --out or --seed", Exit.NO)
     if not dry_run:
-        _describe(out, entries)
+        describe(out, entries)
         say(f"{len(entries)} dossiers in {out}; all people are invented")
     emit_rows(entries, _COLUMNS, output)
 
@@ -194,64 +178,3 @@ def _samples(
             traits=traits,
         )
         yield padded(sample, SIZE_LIMIT) if isinstance(size, str) else sample
-
-
-def _entry(sample: Sample, form: str) -> dict[str, Any]:
-    """What manifest.json says about one dossier; nothing of the person."""
-    suffix = {"folder": "", "envelope": ".xml", "zip": ".zip"}[form]
-    return {
-        "path": f"{sample.ma_lk}{suffix}",
-        "facility": sample.facility,
-        "ma_lk": sample.ma_lk,
-        "kind": str(sample.kind),
-        "insured": sample.insured,
-        "traits": sorted(sample.traits),
-        "closed_at": sample.closed_at.isoformat(),
-        "bytes": sample.size,
-        "defect": sample.defect,
-        "code": sample.code,
-        "expected": str(sample.expected),
-    }
-
-
-def _write(out: Path, name: str, sample: Sample, form: str) -> None:
-    """Under a hidden name first, so that an adapter which watches the folder never sees half a dossier."""
-    target, hidden = out / name, out / f".{name}.part"
-    if target.exists():
-        raise FileExistsError(None, "exists", str(target))
-    out.mkdir(parents=True, exist_ok=True)
-    _WRITERS[form](hidden, sample)
-    hidden.rename(target)
-
-
-def _write_folder(path: Path, sample: Sample) -> None:
-    path.mkdir()
-    for name, content in table_files(sample.tables).items():
-        (path / name).write_bytes(content)
-
-
-def _write_envelope(path: Path, sample: Sample) -> None:
-    path.write_bytes(unsigned_envelope(sample))
-
-
-def _write_zip(path: Path, sample: Sample) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in table_files(sample.tables).items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # ZipInfo: a fixed date, same bytes
-    path.write_bytes(packed.getvalue())
-
-
-_WRITERS: Mapping[str, Callable[[Path, Sample], None]] = {
-    "folder": _write_folder,
-    "envelope": _write_envelope,
-    "zip": _write_zip,
-}
-
-
-def _describe(out: Path, entries: list[dict[str, Any]]) -> None:
-    """manifest.json of everything in the folder, earlier runs included, and the notice about its people."""
-    manifest = out / "manifest.json"
-    earlier = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else []
-    manifest.write_text(json.dumps([*earlier, *entries], indent=2) + "\n", encoding="utf-8")
-    (out / "README.txt").write_text(_README, encoding="utf-8")

@@ -8,6 +8,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+_PAGE = 1000
+"""Width where there is no terminal: no row is broken, so that grep finds it."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -44,10 +47,13 @@ def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output:
     from rich.console import Console  # rich costs 0.1 s to import: only for people
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # a code that is cut off cannot be copied
     for row in rows:
         table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
-    Console(no_color=None if sys.stdout.isatty() else True).print(table)
+    terminal = sys.stdout.isatty()
+    Console(no_color=None if terminal else True, width=None if terminal else _PAGE).print(table)
 
 
 def say(message: str) -> None:

@@ -43,6 +43,8 @@ def _ask(*, apply: bool, replication: int) -> list[topic_admin.TopicPlan]:
         return asyncio.run(topic_admin.plan(bootstrap))
     except RetryLater as trouble:
         fail(str(trouble), Exit.UNREACHABLE)
+    except topic_admin.TopicRefusedError as error:
+        fail(str(error), Exit.NO)
 
 
 def _answer(found: list[topic_admin.TopicPlan], output: str) -> None:

@@ -13,15 +13,18 @@ import asyncpg
 
 from events.deadline import DeadlineChanged
 from events.envelope import Event
+from events.health_book import HealthBookEntry
 from events.registry import Registry, RegistryUnreachableError
 from events.serde import Serde
-from events.visit import VisitClosed, VisitHeld, VisitRejected, VisitSigned, VisitValidated
+from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRejected, VisitSigned, VisitValidated
 from streams.adapters import kafka, postgres
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
+from streams.adapters.facility_policies import FolderPolicies
 from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
 from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.publications import LedgerDossiers, PostgresPublications
 from streams.adapters.relay import Relay
 from streams.adapters.revisions import PostgresRevisions
 from streams.adapters.signer import SoftwareKeySigner
@@ -32,6 +35,7 @@ from streams.runtime.deadlines import Processor, application
 from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.service import Health, Work
 from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.stages.publish import publish_all
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
 from streams.stages.validate import validate
@@ -103,6 +107,19 @@ def sign_stage(parts: Parts) -> Stage:
         return [None if isinstance(told, VisitHeld) else told for told in answers]
 
     return Stage("sign", (VisitValidated,), (VisitSigned, VisitHeld), handle)
+
+
+def publish_stage(parts: Parts) -> Stage:
+    """visit.accepted.v1 → health-book.entry.v1, through the outbox."""
+    dossiers = LedgerDossiers(parts.pool)
+    facilities = FolderPolicies(parts.settings.facilities_dir)
+    publications = PostgresPublications(parts.pool, Outbox(parts.serde))
+
+    async def handle(batch: Sequence[Received[VisitAccepted]]) -> Sequence[None]:
+        await publish_all([item.event for item in batch], dossiers, facilities, publications)
+        return [None] * len(batch)
+
+    return Stage("publish", (VisitAccepted,), (HealthBookEntry,), handle)
 
 
 def record_stage(parts: Parts) -> Stage:
@@ -178,6 +195,7 @@ def _now() -> datetime:
 PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "validate": lambda settings: stage_work(settings, validate_stage),
     "sign": lambda settings: stage_work(settings, sign_stage),
+    "publish": lambda settings: stage_work(settings, publish_stage),
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,
     "deadlines": deadlines_work,

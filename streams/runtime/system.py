@@ -6,17 +6,22 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from events.registry import Registry
 from events.topics import TOPICS
-from infra.embedded.failure import PartFailed
-from infra.embedded.home import write_addresses
+from infra.embedded import prometheus
+from infra.embedded.failure import PartFailed, first_failure
+from infra.embedded.home import keep_port, write_addresses
 from infra.embedded.parts import Addresses, Parts
 from infra.embedded.process import Child, spawn
+from infra.embedded.restarts import keep_running
 from streams.adapters import postgres, topic_admin
+from streams.adapters.outbox import declare_shards
 from streams.config import Settings
 from streams.runtime.processes import PROCESSES
 
@@ -32,27 +37,36 @@ class System:
     children: dict[str, Child] = field(default_factory=dict)
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What a child needs to know to be part of this system."""
-        return {
-            "HEALTHBOOK_HOME": str(self.settings.home),
+    def home(self) -> Path:
+        return self.settings.home
+
+    async def start(self, name: str, arguments: Sequence[str]) -> Child:
+        """Starts `healthbook ARGUMENTS` as the child `name`, in place of one that ended; returns when it is ready.
+
+        Raises PartFailed.
+        """
+        environment = {
+            "HEALTHBOOK_HOME": str(self.home),
             "HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "HEALTHBOOK_DATABASE_URL": self.settings.database_url,
             "HEALTHBOOK_SCHEMA_REGISTRY_URL": self.settings.schema_registry_url,
             "HEALTHBOOK_GATEWAY_URL": self.settings.gateway_url,
+            "HEALTHBOOK_HTTP_PORT": str(keep_port(self.home, f"http-{name}")),
         }
-
-    async def start(self, name: str, arguments: Sequence[str]) -> Child:
-        """Starts `healthbook ARGUMENTS` as the child `name`, in place of one that ended."""
-        self.children[name] = await spawn(self.settings.home, name, [*_HEALTHBOOK, *arguments], env=self.environment)
-        return self.children[name]
+        child = await spawn(self.home, name, [*_HEALTHBOOK, *arguments], env=environment)
+        self.children[name] = child
+        if name in PROCESSES:
+            await child.ready(partial(_answers, self.home, child), READY_WITHIN)
+        return child
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[System]:
+async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> AsyncIterator[System]:
     """The system, from ready until the block is left; everything it started is stopped then.
 
-    Raises PartFailed, which says which part, why, and where its log is; HomeBusy for a home that runs already.
+    Every process of the bus, and `others`: name → arguments of `healthbook`, such as simulators and adapters. One that
+    ends unasked is started again. Raises PartFailed, which says which one, why, and where its log is; HomeBusy for a
+    home that runs already.
     """
     parts = Parts(
         settings.home,
@@ -61,23 +75,37 @@ async def running(settings: Settings) -> AsyncIterator[System]:
         database=settings.database_url or None,
         registry=settings.schema_registry_url or None,
     )
+    commands = {**others, **{name: ["stage", name] for name in PROCESSES}}
     async with parts as addresses, AsyncExitStack() as stopping:
         system = System(_with(settings, addresses))
         await _prepare(system.settings)
         stopping.push_async_callback(_stop, system)
-        for name in PROCESSES:
-            await system.start(name, ["stage", name])
-        await asyncio.gather(*(_ready(system, name) for name in PROCESSES))
-        write_addresses(system.settings.home, {"metrics": _metrics(system.settings.home)})
-        yield system
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                for name, arguments in commands.items():
+                    group.create_task(system.start(name, arguments))
+        _write_addresses(system)
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                watching = [group.create_task(parts.keep_running()), group.create_task(_watch(system))]
+                for name, arguments in commands.items():
+                    restart = partial(system.start, name, arguments)
+                    watching.append(group.create_task(keep_running(system.children[name], restart)))
+                try:
+                    yield system
+                finally:
+                    for task in watching:
+                        task.cancel()
 
 
 def _with(settings: Settings, addresses: Addresses) -> Settings:
+    home = settings.home.resolve()
     update = {
-        "home": settings.home.resolve(),
+        "home": home,
         "kafka_bootstrap_servers": addresses.kafka,
         "database_url": addresses.database,
         "schema_registry_url": addresses.schema_registry,
+        "gateway_url": settings.gateway_url or f"http://127.0.0.1:{keep_port(home, 'gateway')}",
     }
     return settings.model_copy(update=update)
 
@@ -87,6 +115,8 @@ async def _prepare(settings: Settings) -> None:
     pool = await postgres.connect(settings.database_url, 2)
     try:
         await postgres.migrate(pool)
+        async with pool.acquire() as connection:
+            await declare_shards(connection)
     finally:
         await pool.close()
     await topic_admin.apply(settings.kafka_bootstrap_servers)
@@ -95,38 +125,51 @@ async def _prepare(settings: Settings) -> None:
             await registry.register(topic.name, topic.compatibility)
 
 
-async def _ready(system: System, name: str) -> None:
-    """Waits until the process answers its readiness probe. Raises PartFailed when it ends or takes too long."""
-
-    async def probe() -> bool:
-        url = _http(system.settings.home).get(name)
-        if url is None:
+async def _answers(home: Path, child: Child) -> bool:
+    """Whether the process says that it is ready, at the address that it wrote itself."""
+    told = _http(home).get(child.name)
+    if told is None or told["pid"] != child.pid:
+        return False
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        try:
+            async with session.get(f"{told['url']}/readyz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
             return False
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            try:
-                async with session.get(f"{url}/readyz") as answer:
-                    return answer.status == 200
-            except (aiohttp.ClientError, TimeoutError):
-                return False
-
-    await system.children[name].ready(probe, READY_WITHIN)
 
 
-def _http(home: Path) -> Mapping[str, str]:
-    """Where each process listens for probes and Prometheus, as it wrote itself."""
-    found = {}
-    for file in sorted((home / "run" / "http").glob("*.json")):
-        told = json.loads(file.read_text(encoding="utf-8"))
-        found[told["name"]] = told["url"]
-    return found
+async def _watch(system: System) -> None:
+    """Prometheus beside the system, where the machine has it or can get it; nothing waits for it."""
+    started = await prometheus.start(system.home)
+    if started is None:
+        return
+    child, url = started
+    system.children[prometheus.NAME] = child
+    targets = {name: told["url"].removeprefix("http://") for name, told in _http(system.home).items()}
+    prometheus.write_targets(system.home, targets)
+    write_addresses(system.home, {"prometheus": url})
 
 
-def _metrics(home: Path) -> list[str]:
-    return [f"{url}/metrics" for url in _http(home).values()]
+def _write_addresses(system: System) -> None:
+    """For `status` and for commands in a second terminal. The console is a later issue's."""
+    metrics = [f"{told['url']}/metrics" for told in _http(system.home).values()]
+    addresses: dict[str, object] = {
+        "gateway": system.settings.gateway_url,
+        "console": None,
+        "prometheus": None,
+        "metrics": metrics,
+    }
+    write_addresses(system.home, addresses)
+
+
+def _http(home: Path) -> dict[str, dict[str, Any]]:
+    """Where each process listens for probes and Prometheus, as it wrote itself: name → {name, pid, url}."""
+    files = sorted((home / "run" / "http").glob("*.json"))
+    return {told["name"]: told for told in (json.loads(file.read_text(encoding="utf-8")) for file in files)}
 
 
 async def _stop(system: System) -> None:
-    """Stages first, all at once: each drains what it holds."""
+    """All at once: each drains what it holds."""
     await asyncio.gather(*(child.stop() for child in system.children.values()))
 
 
