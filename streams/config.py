@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     gateway_per_facility: Annotated[int, Field(ge=1, description="Sends at once for one facility (GATEWAY §6.7)")] = 5
     gateway_rate: Annotated[float, Field(gt=0, description="Most sends a second, all facilities")] = 200.0
     gateway_timeout: Annotated[float, Field(gt=0, description="Seconds to wait for the answer to a send")] = 60.0
+    gateway_lease: Annotated[
+        float, Field(gt=0, description="Seconds after which the attempt of a dispatcher that went away is taken over")
+    ] = 30.0
     retry_scale: Annotated[float, Field(gt=0, description="Multiplies the waiting times between attempts")] = 1.0
     outbox_keep: Annotated[float, Field(ge=0, description="Seconds that relayed outbox rows are kept for repair")] = (
         3600.0

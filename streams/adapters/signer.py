@@ -15,7 +15,7 @@ from streams.stages.sign import SignedEnvelope, SigningError
 
 T = TypeVar("T")
 
-_TEXTS = {
+TEXTS = {
     "CERTIFICATE_EXPIRED": (
         "Chứng thư số của cơ sở đã hết hạn.",
         "The facility's certificate has expired.",
@@ -53,12 +53,13 @@ _TEXTS = {
         "Install key and certificate of one pair.",
     ),
 }
-_OTHER = (
+OTHER = (
     "Không ký được hồ sơ.",
     "The dossier cannot be signed.",
     "Kiểm tra phong bì hồ sơ và chứng thư số, rồi gửi lại.",
     "Check the envelope and the certificate, then hand the dossier over again.",
 )
+"""What a person reads of every other fault of an envelope's signature."""
 
 
 class SoftwareKeySigner:
@@ -124,4 +125,4 @@ def _certificate(content: bytes | None) -> x509.Certificate | None:
 
 
 def _trouble(code: str) -> SigningError:
-    return SigningError(code, *_TEXTS.get(code, _OTHER))
+    return SigningError(code, *TEXTS.get(code, OTHER))

@@ -6,6 +6,9 @@ Pure: time is seconds of any steady clock, given by the caller; each answer give
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+PAUSE, LONGEST = 15.0, 300.0
+"""Seconds until the first probe, and the most between two (GATEWAY §12.7)."""
+
 
 class Position(StrEnum):
     """Closed: send. Open: do not. Half-open: one probe."""
@@ -20,13 +23,12 @@ class Breaker:
     """Opens when `threshold` *different* subjects failed and none succeeded between them.
 
     Different ones, because a single poisoned dossier that fails for ever says nothing about the others: it must not
-    stop
-    their lane. `pause` seconds after opening it is half-open; each failed probe doubles the pause up to `longest`.
+    stop their lane. `pause` seconds after opening it is half-open; each failed probe doubles the pause up to `longest`.
     """
 
     threshold: int
-    pause: float = 15.0
-    longest: float = 300.0
+    pause: float = PAUSE
+    longest: float = LONGEST
     failing: frozenset[str] = frozenset()
     openings: int = 0
     open_until: float | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,13 +16,16 @@ from events.envelope import Event
 from events.health_book import HealthBookEntry
 from events.registry import Registry, RegistryUnreachableError
 from events.serde import Serde
-from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRejected, VisitSigned, VisitValidated
+from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
 from streams.adapters import kafka, postgres
+from streams.adapters.attempts import Limits, PostgresAttempts
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.facility_policies import FolderPolicies
+from streams.adapters.gateway import GatewayClient
 from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
+from streams.adapters.ledger import PostgresLedger
 from streams.adapters.outbox import Outbox, declare_shards
 from streams.adapters.publications import LedgerDossiers, PostgresPublications
 from streams.adapters.relay import Relay
@@ -32,9 +35,11 @@ from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
 from streams.errors import RetryLater
 from streams.runtime.deadlines import Processor, application
+from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.service import Health, Work
 from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.stages.forward import record
 from streams.stages.publish import publish_all
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
@@ -66,13 +71,7 @@ def stage_work(settings: Settings, build: Callable[[Parts], Stage]) -> Work:
 
     async def work(health: Health, stopping: asyncio.Event) -> None:
         async with connected(settings) as parts:
-            loop = Loop(
-                build(parts),
-                settings.kafka_bootstrap_servers,
-                parts.serde,
-                batch_records=settings.batch_records,
-                poison_per_minute=settings.poison_per_minute,
-            )
+            loop = _loop(parts, build(parts))
             health.progress = lambda: loop.progress
             running = asyncio.create_task(loop.run())
             health.ready = True
@@ -83,6 +82,23 @@ def stage_work(settings: Settings, build: Callable[[Parts], Stage]) -> Work:
             await running
 
     return work
+
+
+def _loop(parts: Parts, stage: Stage) -> Loop:
+    return Loop(
+        stage,
+        parts.settings.kafka_bootstrap_servers,
+        parts.serde,
+        batch_records=parts.settings.batch_records,
+        poison_per_minute=parts.settings.poison_per_minute,
+    )
+
+
+async def _prepared(serde: Serde, *events: type[Event]) -> None:
+    try:
+        await serde.prepare(*events)
+    except (RegistryUnreachableError, LookupError) as error:
+        raise RetryLater(f"schema registry: {error}") from None
 
 
 def validate_stage(parts: Parts) -> Stage:
@@ -107,6 +123,50 @@ def sign_stage(parts: Parts) -> Stage:
         return [None if isinstance(told, VisitHeld) else told for told in answers]
 
     return Stage("sign", (VisitValidated,), (VisitSigned, VisitHeld), handle)
+
+
+def forward_work(settings: Settings) -> Work:
+    """visit.signed.v1 → the ledger, and the ledger → the gateway: its answers leave through the outbox."""
+
+    async def work(health: Health, stopping: asyncio.Event) -> None:
+        async with AsyncExitStack() as stack:
+            parts = await stack.enter_async_context(connected(settings, connections=12))
+            await _prepared(parts.serde, VisitAccepted, VisitRefused, VisitHeld)
+            ledger = PostgresLedger(
+                parts.pool, timedelta(seconds=settings.receipt_target), timedelta(seconds=settings.send_horizon)
+            )
+            gateway = await stack.enter_async_context(
+                GatewayClient(
+                    settings.gateway_url,
+                    FacilityRegister(settings.facilities_dir),
+                    timeout=settings.gateway_timeout,
+                    max_base64_bytes=settings.dossier_max_bytes,
+                )
+            )
+            dispatcher = Dispatcher(
+                ledger,
+                PostgresAttempts(parts.pool, Outbox(parts.serde)),
+                gateway,
+                Limits(settings.gateway_per_facility, settings.gateway_rate, timedelta(seconds=settings.gateway_lease)),
+                parallel=settings.gateway_parallel,
+                scale=settings.retry_scale,
+            )
+
+            async def handle(batch: Sequence[Received[VisitSigned]]) -> Sequence[None]:
+                await record([item.event for item in batch], ledger)
+                return [None] * len(batch)
+
+            stage = Stage("forward", (VisitSigned,), (VisitAccepted, VisitRefused, VisitHeld), handle)
+            loop = _loop(parts, stage)
+            health.progress = lambda: min(loop.progress, dispatcher.progress)
+            health.ready = True
+            async with asyncio.TaskGroup() as group:
+                group.create_task(loop.run())
+                group.create_task(dispatcher.run(stopping))
+                await stopping.wait()
+                loop.stop()
+
+    return work
 
 
 def publish_stage(parts: Parts) -> Stage:
@@ -155,10 +215,7 @@ def deadlines_work(settings: Settings) -> Work:
             RECEIPT_TO_SHOWN,
         )
         async with connected(settings) as parts:
-            try:
-                await parts.serde.prepare(DeadlineChanged)
-            except (RegistryUnreachableError, LookupError) as error:
-                raise RetryLater(f"schema registry: {error}") from None
+            await _prepared(parts.serde, DeadlineChanged)
             producer = kafka.producer(settings.kafka_bootstrap_servers, "deadlines")
             await kafka.start(producer, "deadlines")
             try:
@@ -195,6 +252,7 @@ def _now() -> datetime:
 PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "validate": lambda settings: stage_work(settings, validate_stage),
     "sign": lambda settings: stage_work(settings, sign_stage),
+    "forward": forward_work,
     "publish": lambda settings: stage_work(settings, publish_stage),
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,

@@ -53,9 +53,16 @@ class System:
             "HEALTHBOOK_GATEWAY_URL": self.settings.gateway_url,
             "HEALTHBOOK_HTTP_PORT": str(keep_port(self.home, f"http-{name}")),
         }
-        child = await spawn(self.home, name, [*_HEALTHBOOK, *arguments], env=environment)
+        command = [*_HEALTHBOOK, *arguments]
+        announced = self.home / "run" / "ready" / f"{name}.json"
+        if arguments[0] == "simulate":
+            announced.unlink(missing_ok=True)
+            command += ["--ready-file", str(announced)]
+        child = await spawn(self.home, name, command, env=environment)
         self.children[name] = child
-        if name in PROCESSES:
+        if arguments[0] == "simulate":
+            await child.ready(partial(_exists, announced), READY_WITHIN)
+        elif name in PROCESSES:
             await child.ready(partial(_answers, self.home, child), READY_WITHIN)
         return child
 
@@ -136,6 +143,10 @@ async def _answers(home: Path, child: Child) -> bool:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+async def _exists(file: Path) -> bool:
+    return file.exists()
 
 
 async def _watch(system: System) -> None:

@@ -18,6 +18,7 @@ import asyncpg
 from events.deadline import DeadlineChanged, DeadlineState
 from events.health_book import EntryState, HealthBookDisplayed, HealthBookEntry
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
+from infra.embedded.home import keep_port
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
@@ -68,9 +69,10 @@ def prepare(settings: Settings) -> dict[str, list[str]]:
     )
     state = home / "simulators"
     state.mkdir(parents=True, exist_ok=True)
-    gateway = ["simulate", "gateway", "--accounts", str(accounts), "--state", str(state / "gateway.jsonl")]
+    port = keep_port(home, "gateway")
+    gateway = ["simulate", "gateway", "--port", str(port), "--accounts", str(accounts)]
     return {
-        "gateway": gateway,
+        "gateway": [*gateway, "--state", str(state / "gateway.jsonl")],
         "vneid": ["simulate", "vneid", "--state", str(state / "vneid.json")],
         **{
             f"his-{code}": ["adapter", "folder", str(inbox(home, code).parent), "--facility", code]

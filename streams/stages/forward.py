@@ -66,8 +66,8 @@ def outcome(submission: Submission, reply: Reply) -> Outcome:
             payload_sha256=visit.payload_sha256,
             certificate_serial=visit.certificate_serial,
         )
-    if reply.result in _CORRECT:
-        mend_vi, mend_en = _CORRECT[reply.result]
+    if reply.result in CORRECTIONS:
+        mend_vi, mend_en = CORRECTIONS[reply.result]
         return VisitRefused(
             facility=visit.facility,
             ma_lk=visit.ma_lk,
@@ -99,7 +99,9 @@ def _exhausted(submission: Submission, reply: Reply) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hold:
+class Hold:
+    """Why a visit waits for a person, and what that person does."""
+
     reason: str
     message_vi: str
     message_en: str
@@ -107,7 +109,7 @@ class _Hold:
     mend_en: str
 
 
-def _held(submission: Submission, reply: Reply, hold: _Hold) -> VisitHeld:
+def _held(submission: Submission, reply: Reply, hold: Hold) -> VisitHeld:
     visit = submission.visit
     return VisitHeld(
         facility=visit.facility,
@@ -125,7 +127,7 @@ def _held(submission: Submission, reply: Reply, hold: _Hold) -> VisitHeld:
     )
 
 
-_CORRECT: Mapping[ResultClass, tuple[str, str]] = {
+CORRECTIONS: Mapping[ResultClass, tuple[str, str]] = {
     ResultClass.PERMANENT_DATA: (
         "Sửa hồ sơ trên HIS theo nội dung cổng trả về, rồi đóng lại lượt khám để gửi phiên bản mới.",
         "Correct the dossier in the HIS as the gateway's text says, then close the visit again (a new revision).",
@@ -136,8 +138,8 @@ _CORRECT: Mapping[ResultClass, tuple[str, str]] = {
     ),
 }
 
-_DECIDE: Mapping[ResultClass, _Hold] = {
-    ResultClass.PERMANENT_SIGN: _Hold(
+_DECIDE: Mapping[ResultClass, Hold] = {
+    ResultClass.PERMANENT_SIGN: Hold(
         "GATEWAY_SIGNATURE",
         "Cổng từ chối chữ ký số của hồ sơ.",
         "The gateway does not take the dossier's signature.",
@@ -145,7 +147,7 @@ _DECIDE: Mapping[ResultClass, _Hold] = {
         "Check that the certificate is registered for the facility on the portal, and the signature profile; "
         "then `healthbook held release`.",
     ),
-    ResultClass.PERMANENT_CONFIG: _Hold(
+    ResultClass.PERMANENT_CONFIG: Hold(
         "GATEWAY_CONFIG",
         "Cổng không chấp nhận mã cơ sở hoặc quyền của tài khoản.",
         "The gateway does not take the facility code or the account's rights.",
@@ -153,7 +155,7 @@ _DECIDE: Mapping[ResultClass, _Hold] = {
         "Check account, facility code and whether the account is locked with the insurer; "
         "then `healthbook held release`.",
     ),
-    ResultClass.PERMANENT_WINDOW: _Hold(
+    ResultClass.PERMANENT_WINDOW: Hold(
         "GATEWAY_WINDOW",
         "Cổng không còn nhận hồ sơ này: ngoài thời hạn gửi.",
         "The gateway no longer takes this dossier: outside the sending window.",
@@ -162,17 +164,20 @@ _DECIDE: Mapping[ResultClass, _Hold] = {
     ),
 }
 
-_NO_ANSWER = _Hold(
+_NO_ANSWER = Hold(
     "GATEWAY_UNKNOWN",
     "Đã gửi nhiều lần nhưng cổng không trả lời rõ ràng trong thời hạn; cổng có thể đã nhận hồ sơ.",
     "Sent repeatedly without a clear answer until the horizon; the gateway may have the dossier.",
     "Tra cứu hồ sơ trên trang của BHXH; gửi lại đúng nội dung đã ký bằng `healthbook held release`.",
     "Look the dossier up on the insurer's portal; `healthbook held release` sends the same signed bytes again.",
 )
-_NO_SESSION = _Hold(
+_NO_SESSION = Hold(
     "GATEWAY_AUTH",
     "Không đăng nhập được vào cổng bằng tài khoản của cơ sở trong thời hạn.",
     "The facility's account could not sign in to the gateway until the horizon.",
     "Cập nhật mật khẩu của tài khoản trong danh mục cơ sở; sau đó chạy `healthbook held release`.",
     "Put the account's present password into the facility register; then `healthbook held release`.",
 )
+
+HOLDS = (*_DECIDE.values(), _NO_ANSWER, _NO_SESSION)
+"""Every reason for which this stage holds a visit (docs/codes.md)."""

@@ -1,0 +1,190 @@
+"""The dispatcher: says when an attempt is made, and by whom (DESIGN §4, GATEWAY §12).
+
+Claims due revisions in batches, sends each as one task, writes results in batches. It holds nothing that must survive:
+after a crash the leases of its attempts end, and another dispatcher sends the same bytes again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from events.visit import VisitAccepted
+from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
+from streams.adapters.coalescer import Coalescer
+from streams.adapters.ledger import PostgresLedger
+from streams.domain.breaker import LONGEST, PAUSE, Breaker, Position
+from streams.domain.gateway_result import Reply, ResultClass
+from streams.domain.submission import Later, Result, State, Submission, backoff
+from streams.errors import RetryLater
+from streams.metrics import BACKLOG, BACKLOG_OLDEST, BREAKER_OPEN, CLOSE_TO_RECEIPT, EVENTS, HELD
+from streams.runtime.breakers import NOT_SENT, Breakers
+from streams.stages.forward import Gateway, forward, outcome
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+STAGE = "forward"
+PACE_SECONDS = 0.02  # between two claims while there is work: places that became free are filled together
+POLL_SECONDS = 0.1  # between two looks for work
+SWEEP_SECONDS = 1.0
+MEASURE_SECONDS = 5.0
+
+
+class Dispatcher:
+    """Sends what the ledger owes. Any number of them may run: limits, fences and leases are in the database.
+
+    `parallel` bounds the sends of this process, `scale` multiplies waiting times (tests), `chance` draws the jitter.
+    """
+
+    def __init__(
+        self,
+        ledger: PostgresLedger,
+        attempts: PostgresAttempts,
+        gateway: Gateway,
+        limits: Limits,
+        *,
+        parallel: int,
+        scale: float = 1.0,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._ledger = ledger
+        self._attempts = attempts
+        self._gateway = gateway
+        self._limits = limits
+        self._parallel = parallel
+        self._scale = scale
+        self._chance = chance
+        self._in_flight: dict[int, Submission] = {}
+        pause, longest = PAUSE * scale, LONGEST * scale
+        self._breakers = Breakers(Breaker(3, pause, longest), Breaker(10, pause, longest))
+        self._mine = Coalescer(attempts.mine)
+        self._finish = Coalescer(attempts.finish)
+        self.progress = time.monotonic()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping` is set; then waits for the answers to what is in flight, and writes them."""
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(self._every(SWEEP_SECONDS, self._sweep)),
+                group.create_task(self._every(MEASURE_SECONDS, self._measure)),
+                group.create_task(self._every(self._limits.lease.total_seconds() / 3, self._renew)),
+            ]
+            sends: set[asyncio.Task[None]] = set()
+            while not stopping.is_set():
+                self.progress = time.monotonic()
+                claimed = await _insist(self._claim)
+                for submission in claimed:
+                    self._in_flight[submission.id] = submission
+                    task = group.create_task(self._attempt(submission))
+                    sends.add(task)
+                    task.add_done_callback(sends.discard)
+                await asyncio.sleep(PACE_SECONDS if claimed else POLL_SECONDS)
+            if sends:
+                await asyncio.wait(sends)
+            for task in background:
+                task.cancel()
+
+    async def _claim(self) -> list[Submission]:
+        now = time.monotonic()
+        position = self._breakers.gateway(now)
+        BREAKER_OPEN.set(position is not Position.CLOSED)
+        free = self._parallel - len(self._in_flight)
+        if position is not Position.CLOSED:
+            free = 1 if position is Position.HALF_OPEN and not self._in_flight else 0
+        if free <= 0:
+            return []
+        return await self._attempts.claim(
+            free,
+            self._limits,
+            self._breakers.stopped(now),
+            self._breakers.probing(now),
+            probe=position is Position.HALF_OPEN,
+        )
+
+    async def _attempt(self, submission: Submission) -> None:
+        try:
+            result = await self._send(submission)
+            self._breakers.note(submission, result.reply, time.monotonic())
+            await self._conclude(result)
+        finally:
+            del self._in_flight[submission.id]
+
+    async def _send(self, submission: Submission) -> Result:
+        if not await _insist(lambda: self._mine(submission)):
+            return Result(submission, Reply(ResultClass.TEMPORARY, NOT_SENT), Later())
+        try:
+            return await forward(submission, self._gateway)
+        except Exception as error:  # noqa: BLE001 - one dossier that our client cannot bear must not stop the others
+            log.error("attempt failed by our own fault", visit=submission.visit.key, error=type(error).__name__)
+            return _judged(submission, "CLIENT_ERROR")
+
+    async def _conclude(self, result: Result) -> None:
+        """Writes what an attempt brought, together with whatever else is ready to be written."""
+        submission, reply = result.submission, result.reply
+        wait = backoff(submission.attempt, self._chance(), self._scale)
+        if isinstance(result.outcome, Later):
+            wait = max(wait, result.outcome.at_least)
+        state = await _insist(lambda: self._finish((result, wait)))
+        log.info(
+            "attempt",
+            visit=submission.visit.key,
+            revision=submission.visit.revision,
+            attempt=submission.attempt,
+            result=reply.result,
+            code=reply.code,
+            state=state or "fence lost",
+            seconds=round(reply.duration.total_seconds(), 3),
+        )
+        _count(result, state)
+
+    async def _sweep(self) -> None:
+        """An attempt without a result whose lease has ended is UNKNOWN, not "not sent" (GATEWAY §12.3)."""
+        for submission in await self._attempts.expired():
+            await self._conclude(_judged(submission, LEASE_EXPIRED))
+
+    async def _renew(self) -> None:
+        if self._in_flight:
+            await self._attempts.renew(list(self._in_flight.values()), self._limits.lease)
+
+    async def _measure(self) -> None:
+        backlog = await self._ledger.backlog()
+        BACKLOG.labels(STAGE).set(backlog.waiting)
+        BACKLOG_OLDEST.labels(STAGE).set(backlog.oldest_seconds)
+        HELD.clear()
+        for reason, number in backlog.held.items():
+            HELD.labels(reason).set(number)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await _insist(work)
+            await asyncio.sleep(seconds)
+
+
+def _judged(submission: Submission, code: str) -> Result:
+    reply = Reply(ResultClass.UNKNOWN, code, duration=timedelta())
+    return Result(submission, reply, outcome(submission, reply))
+
+
+def _count(result: Result, state: State | None) -> None:
+    if isinstance(result.outcome, Later) or state != result.happening.value:
+        return
+    EVENTS.labels(STAGE, result.outcome.topic).inc()
+    if isinstance(result.outcome, VisitAccepted):
+        waited = result.outcome.received_at - result.outcome.closed_at
+        CLOSE_TO_RECEIPT.observe(max(0.0, waited.total_seconds()))
+
+
+async def _insist(work: Callable[[], Awaitable[T]]) -> T:
+    """Does it; while the database is away, again and again."""
+    while True:
+        try:
+            return await work()
+        except RetryLater as trouble:
+            log.warning("waiting for a part", cause=str(trouble), seconds=trouble.after)
+            await asyncio.sleep(trouble.after)
