@@ -7,6 +7,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -32,20 +33,32 @@ def downloads() -> Path:
     return DOWNLOADS
 
 
-@pytest.fixture(scope="session")
-def home() -> Iterator[Path]:
-    """The home of the session's own parts. Not under pytest's folders: PostgreSQL's user must be able to enter it."""
+@contextmanager
+def new_home() -> Iterator[Path]:
+    """A home for parts. Not under pytest's folders: PostgreSQL's user must be able to enter it."""
     with tempfile.TemporaryDirectory(prefix="healthbook-tests-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
+@pytest.fixture(scope="module")
+async def private_parts() -> AsyncIterator[Parts]:
+    """Parts of one module alone, for tests that kill and restart one; each test leaves them running.
+
+    Never those of the session: a part that does not come back must fail its own tests and no others.
+    """
+    with new_home() as home:
+        parts = Parts(home, downloads=DOWNLOADS)
+        async with parts:
+            yield parts
+
+
 @pytest.fixture(scope="session")
-async def private_parts(home: Path) -> AsyncIterator[Parts]:
-    """Parts of this session alone, for tests that kill and restart one; each test leaves them running."""
-    parts = Parts(home, downloads=DOWNLOADS)
-    async with parts:
-        yield parts
+async def session_parts() -> AsyncIterator[Addresses]:
+    """Parts of this session, started when a test first needs them."""
+    with new_home() as home:
+        async with Parts(home, downloads=DOWNLOADS) as addresses:
+            yield addresses
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +67,8 @@ def parts(request: pytest.FixtureRequest) -> Addresses:
     given = {field: os.environ[name] for field, name in GIVEN.items() if os.environ.get(name)}
     if given.keys() == GIVEN.keys():
         return Addresses(**given)
-    own: Parts = request.getfixturevalue("private_parts")
-    return replace(own.addresses, **given)
+    own: Addresses = request.getfixturevalue("session_parts")
+    return replace(own, **given)
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,19 @@
 Durable settings (fsync, synchronous_commit, full_page_writes) stay at their defaults, on: a commit costs 0.3 ms.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
 import signal
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from infra.embedded.failure import PartFailed
 from infra.embedded.home import keep_port, required_port
@@ -46,6 +49,7 @@ async def start(home: Path, *, port: int | None = None) -> tuple[Child, str]:
     prefix = _unprivileged(programs, folder)
     if not (data / "PG_VERSION").exists():
         await _init(home, prefix, programs, data)
+    await _end_widows(data)
     options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
     command: list[str | Path] = [*prefix, programs / "postgres", "-D", data, "-p", str(port), *options]
     # SIGINT is the fast shutdown: roll back and go. SIGTERM would wait for clients that never leave.
@@ -94,6 +98,38 @@ async def _init(home: Path, prefix: list[str], programs: Path, data: Path) -> No
     command: list[str | Path] = [*prefix, programs / "initdb", "-D", unfinished, "-U", USER, "-A", "trust"]
     await run_to_end(home, f"{NAME}-init", [*command, "--encoding=UTF8", "--locale=C.UTF-8"])
     unfinished.rename(data)
+
+
+async def _end_widows(data: Path) -> None:
+    """Backends whose server was killed end by themselves, but when they are busy not at once; until then the next
+    server refuses to start ("pre-existing shared memory block is still in use"). Nobody hears their answers any more.
+    """
+    widows = [process for process in psutil.process_iter() if _is_widow(process, data)]
+    for widow in widows:
+        with suppress(psutil.NoSuchProcess):
+            widow.kill()
+    await asyncio.to_thread(psutil.wait_procs, widows, 10)
+
+
+def _is_widow(process: psutil.Process, data: Path) -> bool:
+    """A backend lives in the data folder; while its server lives, that one is its parent."""
+    try:
+        parent = process.parent()
+        return (
+            process.name().startswith("postgres")
+            and process.cwd() == str(data)
+            and process.pid != _server_pid(data)
+            and (parent is None or parent.pid != _server_pid(data))
+        )
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def _server_pid(data: Path) -> int | None:
+    try:
+        return int((data / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
 
 
 def _unprivileged(programs: Path, folder: Path) -> list[str]:
