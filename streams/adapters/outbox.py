@@ -60,7 +60,7 @@ class Outbox:
     async def put(self, connection: Connection, events: Sequence[Event]) -> None:
         """Inside the caller's transaction, as its last statement.
 
-        Raises UniqueViolationError for an event twice, Fatal where shards were never declared: an event must not vanish.
+        Raises UniqueViolationError for an event twice, Fatal for undeclared shards: an event must not vanish.
         """
         shards: dict[tuple[str, int], list[Event]] = defaultdict(list)
         for event in events:
@@ -82,7 +82,7 @@ class Outbox:
 
 
 async def declare_shards(connection: Connection) -> None:
-    """Counter and floor for every partition of every outbox topic; done by `database migrate`, harmless when repeated."""
+    """Counter and floor for every partition of every outbox topic; harmless when repeated."""
     await connection.execute(
         _DECLARE, [topic.name for topic in OUTBOX_TOPICS], [topic.partitions for topic in OUTBOX_TOPICS]
     )

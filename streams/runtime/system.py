@@ -146,7 +146,7 @@ async def _answers(home: Path, child: Child) -> bool:
 
 
 async def _exists(file: Path) -> bool:
-    return file.exists()
+    return await asyncio.to_thread(file.exists)
 
 
 async def _watch(system: System) -> None:
