@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import asyncpg
 
@@ -92,6 +93,15 @@ from submission where state in ('READY', 'WAITING', 'SENDING', 'OVERTAKEN')
 _HELD = "select reason, count(*) as number from submission where state = 'HELD' group by reason"
 
 
+_ATTEMPTS = """
+select revision, number as attempt, started_at, endpoint, base64_bytes, submission_attempt.envelope_sha256, probe,
+    result, code, http_status, message, transaction_code, received_at, extract(epoch from duration)::float8 as seconds,
+    late
+from submission_attempt join submission on submission.id = submission_attempt.submission
+where facility = $1 and ma_lk = $2 order by revision, number
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits for the gateway and for people: number, age of the oldest in seconds, held visits by reason."""
@@ -141,6 +151,11 @@ class PostgresLedger:
             return Backlog(row["waiting"], row["oldest"], held)
 
         return await patiently(count, "database")
+
+
+async def attempts_of(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> list[dict[str, Any]]:
+    """Every attempt to send a visit, with the gateway's answer; `result` is None while there is none."""
+    return [dict(row) for row in await pool.fetch(_ATTEMPTS, facility, ma_lk)]
 
 
 def _batches(visits: Sequence[VisitSigned]) -> Iterator[list[VisitSigned]]:

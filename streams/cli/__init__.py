@@ -9,6 +9,7 @@ import click
 COMMANDS: dict[str, dict[str, str]] = {
     "run": {"": "streams.cli.run:run"},
     "status": {"": "streams.cli.status:status"},
+    "stop": {"": "streams.cli.stop:stop"},
     "stage": {"": "streams.cli.stage:stage"},
     "dossier": {
         "new": "streams.cli.dossier_new:dossier_new",

@@ -10,6 +10,7 @@ import click
 
 from streams.adapters import postgres
 from streams.adapters.deadlines import PostgresDeadlines
+from streams.adapters.ledger import attempts_of
 from streams.adapters.timeline import PostgresTimeline
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option
@@ -26,19 +27,23 @@ VIETNAM = timedelta(hours=7)
 def visit_show(facility: str, ma_lk: str, output: str) -> None:
     """Tells the whole story of one visit: every revision, stage, answer and clock. Exit 1 when it is not known."""
 
-    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    async def ask(
+        pool: "asyncpg.Pool[asyncpg.Record]",
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
         lines = await PostgresTimeline(pool).story(facility, ma_lk)
         clocks = await PostgresDeadlines(pool, (), lambda: datetime.now(UTC)).of_visit(facility, ma_lk)
         shown = ("clock", "revision", "state", "started_at", "due_at", "stopped_at", "late", "reason")
-        return lines, [{name: getattr(clock, name) for name in shown} for clock in clocks]
+        attempts = await attempts_of(pool, facility, ma_lk)
+        return lines, attempts, [{name: getattr(clock, name) for name in shown} for clock in clocks]
 
-    lines, clocks = _with_database(ask)
+    lines, attempts, clocks = _with_database(ask)
     if not lines:
         fail(f"No visit {ma_lk} of facility {facility} is known. Look for it with `healthbook visit list`.", Exit.NO)
     if output == "json":
-        emit_json({"facility": facility, "ma_lk": ma_lk, "story": lines, "clocks": clocks})
+        emit_json({"facility": facility, "ma_lk": ma_lk, "story": lines, "attempts": attempts, "clocks": clocks})
         return
     emit_rows([_line(line) for line in lines], ("revision", "when (Vietnam)", "what", "detail"), output)
+    emit_rows([_attempt(attempt) for attempt in attempts], _ATTEMPT, output)
     emit_rows(
         [
             clock
@@ -93,6 +98,23 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
         "when (Vietnam)": _local(line["happened_at"]),
         "what": line["type"],
         "detail": "; ".join(f"{name}: {value}" for name, value in told.items()),
+    }
+
+
+_ATTEMPT = ("revision", "attempt", "sent (Vietnam)", "answer", "code", "receipt", "received (Vietnam)", "seconds")
+
+
+def _attempt(attempt: dict[str, Any]) -> dict[str, Any]:
+    received = attempt["received_at"]
+    return {
+        "revision": attempt["revision"],
+        "attempt": attempt["attempt"],
+        "sent (Vietnam)": _local(attempt["started_at"]),
+        "answer": attempt["result"] or "none yet",
+        "code": attempt["code"],
+        "receipt": attempt["transaction_code"],
+        "received (Vietnam)": received and _local(received),
+        "seconds": None if attempt["seconds"] is None else f"{attempt['seconds']:.2f}",
     }
 
 

@@ -93,7 +93,7 @@ class Book:
         if page is None:
             self.pages[entry_id] = Page(document)
             return True
-        if document["version"] < page.newest["version"]:
+        if document["version"] <= page.newest["version"]:
             return False
         page.newest = document
         if document["state"] != ACTIVE:  # withheld or withdrawn: gone at once
