@@ -1,0 +1,87 @@
+"""The two commands of a stranger: `healthbook run --once` on a bare home, and a look at what became of one visit."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from streams.domain.dossier.sample import FACILITIES
+from tests.support.system import HEALTHBOOK, RunningSystem, environment_of, running_system
+
+
+@pytest.fixture(scope="module")
+def environment(own_home: Path, downloads: Path) -> dict[str, str]:
+    return environment_of(own_home, downloads)
+
+
+def run_once(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HEALTHBOOK, "run", "--once"], env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+
+
+@pytest.mark.timeout(900)
+async def test_every_sample_ends_as_its_page_says_and_a_second_start_keeps_the_data(
+    own_home: Path, downloads: Path, environment: dict[str, str]
+) -> None:
+    first = run_once(environment)
+    assert first.returncode == 0, first.stderr + first.stdout
+    assert "29 of 29 visits ended as they should." in first.stderr
+
+    second = run_once(environment)
+    assert second.returncode == 0, second.stderr + second.stdout
+
+    async with running_system(own_home, downloads) as system:
+        for run in ("0001", "0002"):
+            manifest = json.loads((own_home / "samples" / run / "manifest.json").read_text(encoding="utf-8"))
+            shown = next(item for item in manifest if item["expected"] == "displayed")
+            told = story(system, shown["facility"], shown["ma_lk"])
+            assert [line["type"] for line in told["story"] if line["type"] != "deadline.changed.v1"] == [
+                "visit.closed.v1",
+                "visit.validated.v1",
+                "visit.signed.v1",
+                "visit.accepted.v1",
+                "health-book.entry.v1",
+                "health-book.displayed.v1",
+            ]
+            (attempt,) = told["attempts"]
+            assert attempt["result"] == "ACCEPTED"
+            assert {clock["clock"]: clock["state"] for clock in told["clocks"]} == {
+                "closed-to-receipt": "MET",
+                "receipt-to-shown": "MET",
+            }
+        assert_nothing_personal(own_home)
+        status = system.status()
+        assert status["running"]
+        assert set(status) >= {"kafka", "database", "schema_registry", "gateway", "console", "prometheus", "metrics"}
+
+
+def story(system: RunningSystem, facility: str, ma_lk: str) -> dict[str, list[dict[str, str]]]:
+    answer = system.healthbook("visit", "show", facility, ma_lk, "--output", "json")
+    assert answer.returncode == 0, answer.stderr
+    found: dict[str, list[dict[str, str]]] = json.loads(answer.stdout)
+    return found
+
+
+def assert_nothing_personal(home: Path) -> None:
+    """Citizen and card numbers of sample people begin with 99…, their middle names say "test", hashes are known."""
+    hashes = [(home / "facilities" / code / "gateway-password-hash").read_text().strip() for code in FACILITIES]
+    forbidden = [*hashes, "HO_TEN", "Thử Nghiệm", *personal_values(home)]
+    for log in (home / "log").glob("*.log"):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        found = [value for value in forbidden if value and value in text]
+        assert not found, f"{log.name} holds {len(found)} values of sample people or credentials"
+
+
+def personal_values(home: Path) -> set[str]:
+    """Names, citizen numbers and cards out of the dossiers that were handed over as folders."""
+    values = set()
+    for table in (home / "samples").glob("*/*/*XML1*"):
+        row = etree.fromstring(table.read_bytes())
+        for element in row.iter("HO_TEN", "SO_CCCD", "MA_THE_BHYT", "DIA_CHI", "DIEN_THOAI"):
+            if len(element.text or "") > 5:
+                values.add(str(element.text).strip())
+    assert values, "the samples have people"
+    return values
