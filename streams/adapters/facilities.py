@@ -158,6 +158,7 @@ class FacilityRegister:
             (FACILITY, text.encode(), _PUBLIC),
         ):
             _write(self.file(facility.code, name), content, mode)
+        self._entries.pop(facility.code, None)  # whoever adds it sees it at once
 
 
 def _facility(code: str, content: bytes | None) -> Facility | None:

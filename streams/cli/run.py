@@ -10,6 +10,7 @@ import asyncpg
 import click
 
 from infra.embedded.failure import HomeBusy, PartFailed
+from streams.adapters.topic_admin import TopicRefusedError
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_rows, fail, say
 from streams.config import Settings
@@ -46,7 +47,7 @@ def run(once: bool, samples: bool, wait: float) -> None:
         )
     try:
         well = asyncio.run(_run(settings, once=once, samples=samples and not settings.gateway_url, wait=wait))
-    except (PartFailed, HomeBusy) as failure:
+    except (PartFailed, HomeBusy, TopicRefusedError) as failure:
         fail(str(failure), Exit.UNREACHABLE)
     raise SystemExit(int(Exit.DONE if well else Exit.NO))
 

@@ -123,6 +123,7 @@ async def running_system(home: Path, downloads: Path, **settings: str) -> AsyncI
         )
         assert process.returncode is None, log.read_text()
         yield RunningSystem(home, environment)
+        assert process.returncode is None, f"the system ended by itself: {log.read_text()}"
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 90) == 0, log.read_text()
     finally:

@@ -1,0 +1,366 @@
+"""forward against the gateway simulator on a real socket and real PostgreSQL: each answer, each fault, each race."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from events.registry import Registry
+from events.serde import Serde
+from events.topics import OUTBOX_TOPICS
+from events.visit import TableFile, VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitSigned, VisitValidated
+from streams.adapters.attempts import Limits, PostgresAttempts
+from streams.adapters.facilities import FacilityRegister
+from streams.adapters.gateway import GatewayClient
+from streams.adapters.judge import RegisteredJudge
+from streams.adapters.ledger import PostgresLedger, attempts_of
+from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.signer import SoftwareKeySigner
+from streams.domain.dossier.sample import VisitKind, new_dossier
+from streams.runtime.dispatcher import Dispatcher
+from streams.simulators.gateway.server import GatewaySimulator
+from streams.simulators.pki import prepare_facilities
+from streams.stages.forward import record
+from streams.stages.sign import sign
+from streams.stages.validate import decide
+from tests.support.eventually import eventually
+
+FACILITY, OTHER = "01999", "48999"
+FINAL = {"ACCEPTED", "REFUSED", "HELD", "SUPERSEDED", "NOT_DUE"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("forward")
+
+
+@pytest.fixture(scope="module")
+def register(folder: Path) -> FacilityRegister:
+    found = FacilityRegister(folder / "facilities")
+    prepare_facilities(found, folder / "accounts", {FACILITY: "Bệnh viện Thử A", OTHER: "Bệnh viện Thử B"})
+    return found
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=8) as opened:
+        async with opened.acquire() as connection:
+            await declare_shards(connection)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def serde(schema_registry: str) -> AsyncIterator[Serde]:
+    async with Registry(schema_registry) as registry:
+        for topic in OUTBOX_TOPICS:
+            await registry.register(topic.name, topic.compatibility)
+        prepared = Serde(registry)
+        await prepared.prepare(VisitAccepted, VisitRefused, VisitHeld)
+        yield prepared
+
+
+@dataclass
+class Bench:
+    """Ledger, gateway and dispatcher of one test."""
+
+    pool: "asyncpg.Pool[asyncpg.Record]"
+    register: FacilityRegister
+    serde: Serde
+    simulator: GatewaySimulator
+    horizon: timedelta = timedelta(days=1)
+
+    @property
+    def ledger(self) -> PostgresLedger:
+        return PostgresLedger(self.pool, timedelta(minutes=15), self.horizon)
+
+    async def signed(
+        self, seed: int, *, facility: str = FACILITY, revision: int = 1, closed: datetime | None = None, advice: int = 0
+    ) -> VisitSigned:
+        moment = closed or datetime.now(UTC)
+        sample = new_dossier(
+            seed + 1000 * advice,
+            facility=facility,
+            kind=VisitKind.EXAM,
+            insured=True,
+            discharged_at=datetime.now(UTC) - timedelta(minutes=30),
+            size=6,
+            ma_lk=f"TEST-{seed}",
+        )
+        tables = tuple(TableFile(kind, content) for kind, content in sample.tables)
+        visit = VisitClosed(facility, sample.ma_lk, revision, moment, tables=tables, envelope=None)
+        validated = decide(visit, "", RegisteredJudge(self.register, 2**24)(visit, datetime.now(UTC)), conflict=False)
+        assert isinstance(validated, VisitValidated), validated
+        done = await sign(validated, SoftwareKeySigner(self.register, _now), _now)
+        assert isinstance(done, VisitSigned), done
+        return done
+
+    @asynccontextmanager
+    async def dispatching(self, **limits: Any) -> AsyncIterator[Dispatcher]:
+        async with GatewayClient(self.simulator.url, self.register, timeout=limits.pop("timeout", 10.0)) as client:
+            parallel = limits.pop("parallel", 16)
+            dispatcher = Dispatcher(
+                self.ledger,
+                PostgresAttempts(self.pool, Outbox(self.serde)),
+                client,
+                Limits(**{"per_facility": 5, "rate": 500.0, "lease": timedelta(seconds=30), **limits}),
+                parallel=parallel,
+                scale=0.01,
+            )
+            stopping = asyncio.Event()
+            running = asyncio.create_task(dispatcher.run(stopping))
+            try:
+                yield dispatcher
+            finally:
+                stopping.set()
+                await asyncio.wait_for(running, 30)
+
+    async def settled(self) -> dict[tuple[str, int], str]:
+        async def look() -> dict[tuple[str, int], str]:
+            rows = await self.pool.fetch("select ma_lk, revision, state from submission")
+            found = {(row["ma_lk"], row["revision"]): row["state"] for row in rows}
+            assert set(found.values()) <= FINAL, found
+            return found
+
+        return await eventually(look, timeout=60, message="every revision has its last word")
+
+    async def events(self) -> Counter[str]:
+        return Counter(row["topic"] for row in await self.pool.fetch("select topic from outbox"))
+
+    @property
+    def takes(self) -> int:
+        return sum(n for (what, code), n in self.simulator.gateway.stats.answers.items() if what == "take")
+
+
+@pytest.fixture
+def bench(
+    pool: "asyncpg.Pool[asyncpg.Record]", register: FacilityRegister, serde: Serde, folder: Path
+) -> Callable[..., Any]:
+    @asynccontextmanager
+    async def made(*faults: str, horizon: timedelta = timedelta(days=1)) -> AsyncIterator[Bench]:
+        async with GatewaySimulator(folder / "accounts", faults=faults) as simulator:
+            yield Bench(pool, register, serde, simulator, horizon)
+
+    return made
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_many_visits_of_two_facilities_are_accepted_with_one_token_each(bench: Any) -> None:
+    async with bench() as b:
+        visits = [await b.signed(n, facility=(FACILITY, OTHER)[n % 2]) for n in range(12)]
+        await record(visits, b.ledger)
+        await record(visits, b.ledger)  # the same again changes nothing
+        async with b.dispatching():
+            states = await b.settled()
+        assert set(states.values()) == {"ACCEPTED"}
+        assert len(states) == 12
+        assert await b.events() == {"visit.accepted.v1": 12}
+        assert b.takes == 2, "parallel sends of a facility wait for one session"
+        assert b.simulator.gateway.stats.concurrency()["maxConcurrentPerFacility"] <= 5
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "auth_in_body=count:1",
+        "auth_http_empty=count:1",
+        "html_page=status:502,count:2",
+        "html_page=status:200,count:1",
+        "answer=code:500,count:2",
+        "burst_500=2",
+        "reset=when:after,count:1",
+        "accept_then_drop=count:1",
+        "num_code",
+        "alt_keys",
+        "take_down=count:1",
+        "send_down=count:1",
+        "rate_limit=count:1",
+        "token_ttl=seconds:0.01",
+    ],
+)
+async def test_what_decides_nothing_is_sent_again_with_the_same_bytes(bench: Any, fault: str) -> None:
+    async with bench(fault) as b:
+        visit = await b.signed(7)
+        await record([visit], b.ledger)
+        async with b.dispatching():
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        assert await b.events() == {"visit.accepted.v1": 1}
+        versions = list(b.simulator.gateway.store.versions(FACILITY, visit.ma_lk))
+        assert {receipt.sha256 for _, receipt, _ in versions} == {visit.envelope_sha256}
+        assert sum(current for *_, current in versions) == 1
+        attempts = await attempts_of(b.pool, FACILITY, visit.ma_lk)
+        assert {attempt["envelope_sha256"] for attempt in attempts} == {visit.envelope_sha256}
+
+
+@pytest.mark.parametrize(
+    ("code", "topic", "reason"),
+    [
+        ("205", "visit.refused.v1", "205"),
+        ("123", "visit.refused.v1", "123"),
+        ("1001", "visit.refused.v1", "1001"),
+        ("125", "visit.held.v1", "GATEWAY_SIGNATURE"),
+        ("402", "visit.held.v1", "GATEWAY_CONFIG"),
+        ("701", "visit.held.v1", "GATEWAY_WINDOW"),
+    ],
+)
+async def test_a_final_answer_is_an_event_and_never_sent_again(
+    bench: Any, serde: Serde, code: str, topic: str, reason: str
+) -> None:
+    async with bench(f"answer=code:{code},text:loi") as b:
+        visit = await b.signed(11)
+        await record([visit], b.ledger)
+        async with b.dispatching():
+            await b.settled()
+        assert await b.events() == {topic: 1}
+        event_type = VisitRefused if topic == "visit.refused.v1" else VisitHeld
+        event: Any = await serde.decode(event_type, await b.pool.fetchval("select value from outbox"), [])
+        assert (event.code if topic == "visit.refused.v1" else event.reason) == reason
+        assert event.mend_vi
+        assert event.mend_en
+        assert len(await attempts_of(b.pool, FACILITY, visit.ma_lk)) == 1
+
+
+async def test_without_an_answer_until_the_horizon_the_visit_is_held(bench: Any) -> None:
+    async with bench("answer=500", horizon=timedelta(seconds=1)) as b:
+        visit = await b.signed(13, closed=datetime.now(UTC) - timedelta(hours=2))
+        await record([visit], b.ledger)
+        async with b.dispatching():
+            assert set((await b.settled()).values()) == {"HELD"}
+        assert await b.events() == {"visit.held.v1": 1}
+        assert await b.pool.fetchval("select reason from submission") == "GATEWAY_UNKNOWN"
+
+
+async def test_a_wrong_password_is_tried_once_and_stops_its_facility_alone(
+    bench: Any, folder: Path, register: FacilityRegister, tmp_path: Path
+) -> None:
+    wrong = FacilityRegister(tmp_path / "facilities")
+    prepare_facilities(wrong, tmp_path / "accounts", {FACILITY: "Bệnh viện Thử A"})
+    async with bench() as b:
+        visits = [await b.signed(17), await b.signed(18), await b.signed(19, facility=OTHER)]
+        await record(visits, b.ledger)
+        wrong_hash = wrong.file(FACILITY, "gateway-password-hash")
+        right_hash = register.file(FACILITY, "gateway-password-hash")
+        kept = right_hash.read_text()
+        assert wrong_hash.exists()
+        right_hash.write_text("0" * 32)
+        try:
+            async with b.dispatching():
+
+                async def other_is_through() -> bool:
+                    rows = await b.pool.fetch("select facility, state, attempts from submission")
+                    mine = [row for row in rows if row["facility"] == FACILITY]
+                    return all(row["state"] == "ACCEPTED" for row in rows if row["facility"] == OTHER) and any(
+                        row["attempts"] > 0 for row in mine
+                    )
+
+                await eventually(other_is_through, timeout=30)
+            answers = b.simulator.gateway.stats.answers
+            refused = sum(n for (what, code), n in answers.items() if what == "take" and code != "200")
+            assert refused == 1, "the same wrong password again would lock the account"
+        finally:
+            right_hash.write_text(kept)
+
+
+async def test_a_newer_revision_takes_the_place_of_one_that_waits(bench: Any) -> None:
+    async with bench() as b:
+        old, new = await b.signed(23, revision=1), await b.signed(23, revision=2, advice=1)
+        await record([old], b.ledger)
+        await record([new], b.ledger)
+        late = await b.signed(24, revision=5)
+        await record([late], b.ledger)
+        await record([await b.signed(24, revision=4, advice=1)], b.ledger)
+        async with b.dispatching():
+            states = await b.settled()
+        assert states == {
+            ("TEST-23", 1): "SUPERSEDED",
+            ("TEST-23", 2): "ACCEPTED",
+            ("TEST-24", 4): "SUPERSEDED",
+            ("TEST-24", 5): "ACCEPTED",
+        }
+        assert await b.events() == {"visit.accepted.v1": 2}
+
+
+async def test_an_answer_for_an_overtaken_revision_is_history(bench: Any) -> None:
+    async with bench("hang=seconds:1.5,count:1") as b:
+        await record([await b.signed(29, revision=1)], b.ledger)
+        async with b.dispatching(timeout=1.0):
+
+            async def in_flight() -> bool:
+                return bool(await b.pool.fetchval("select count(*) from submission where state = 'SENDING'"))
+
+            await eventually(in_flight)
+            await record([await b.signed(29, revision=2, advice=1)], b.ledger)
+            states = await b.settled()
+        assert states == {("TEST-29", 1): "SUPERSEDED", ("TEST-29", 2): "ACCEPTED"}
+        assert await b.events() == {"visit.accepted.v1": 1}
+        assert b.simulator.gateway.stats.concurrency()["maxConcurrentPerVisit"] == 1
+
+
+async def test_the_earliest_deadline_goes_first(bench: Any) -> None:
+    async with bench() as b:
+        now = datetime.now(UTC)
+        visits = [await b.signed(n, closed=now - timedelta(minutes=n)) for n in range(31, 37)]
+        await record(visits, b.ledger)
+        async with b.dispatching(parallel=1, per_facility=1):
+            await b.settled()
+        rows = await b.pool.fetch(
+            "select ma_lk from submission join submission_attempt on submission = id order by started_at"
+        )
+        assert [row["ma_lk"] for row in rows] == [f"TEST-{n}" for n in reversed(range(31, 37))]
+
+
+async def test_two_dispatchers_share_the_work_and_send_nothing_twice(bench: Any) -> None:
+    async with bench() as b:
+        await record([await b.signed(n) for n in range(41, 61)], b.ledger)
+        async with b.dispatching(), b.dispatching():
+            states = await b.settled()
+        assert set(states.values()) == {"ACCEPTED"}
+        assert await b.pool.fetchval("select max(attempts) from submission") == 1
+        assert b.simulator.gateway.stats.concurrency()["maxConcurrentPerFacility"] <= 5
+        assert await b.events() == {"visit.accepted.v1": 20}
+
+
+async def test_the_attempt_of_a_dispatcher_that_went_away_is_taken_over_and_its_late_answer_is_history(
+    bench: Any,
+) -> None:
+    async with bench() as b:
+        visit = await b.signed(71)
+        await record([visit], b.ledger)
+        gone = PostgresAttempts(b.pool, Outbox(b.serde))
+        limits = Limits(rate=100.0, lease=timedelta(milliseconds=50))
+        (attempt,) = await gone.claim(1, limits, [], [], probe=False)
+        async with GatewayClient(b.simulator.url, b.register) as client:
+            reply = await client.submit(attempt.visit)  # it got an answer, and was gone before it wrote it
+        async with b.dispatching():
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        from streams.domain.submission import Result
+        from streams.stages.forward import outcome
+
+        late = await gone.finish([(Result(attempt, reply, outcome(attempt, reply)), timedelta())])
+        assert late == [None], "the fence was lost"
+        assert await b.events() == {"visit.accepted.v1": 1}
+        told = await attempts_of(b.pool, FACILITY, visit.ma_lk)
+        assert [item["late"] for item in told] == [True, False]
+        assert {item["envelope_sha256"] for item in told} == {visit.envelope_sha256}
+
+
+async def test_a_gateway_that_is_down_opens_the_breaker_and_closes_it_when_it_is_back(bench: Any) -> None:
+    from streams.metrics import BREAKER_OPEN
+
+    async with bench("send_down") as b:
+        await record([await b.signed(n, facility=(FACILITY, OTHER)[n % 2]) for n in range(80, 96)], b.ledger)
+        async with b.dispatching():
+            await eventually(lambda: BREAKER_OPEN._value.get() == 1, timeout=30, message="the breaker opens")
+            b.simulator.gateway.faults.clear()
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+            await eventually(lambda: BREAKER_OPEN._value.get() == 0, timeout=30, message="the breaker closes")
+        assert await b.events() == {"visit.accepted.v1": 16}
