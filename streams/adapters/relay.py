@@ -9,6 +9,7 @@ end.
 import asyncio
 import json
 import random
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from events.topics import OUTBOX_TOPICS
 from streams.adapters import kafka
 from streams.adapters.outbox import SEQ_HEADER
 from streams.adapters.postgres import UNREACHABLE
+from streams.cancellation import heed_cancellation
 from streams.errors import Fatal, RetryLater
 
 log = structlog.get_logger()
@@ -101,6 +103,7 @@ class Relay:
             for topic in OUTBOX_TOPICS
             for partition in range(topic.partitions)
         ]
+        self.progress = time.monotonic()
 
     async def run(self) -> None:
         """Relays until cancelled. Raises Fatal (LogLostError)."""
@@ -116,6 +119,7 @@ class Relay:
             try:
                 for row in await self._pool.fetch(_WAITING):
                     by_name[row["topic"], row["partition"]].waiting.set()
+                self.progress = time.monotonic()
             except UNREACHABLE as error:
                 log.warning("outbox cannot be read", cause=type(error).__name__)
                 await asyncio.sleep(1)
@@ -134,6 +138,7 @@ class Relay:
             try:
                 await self._session(shard)
             except (RetryLater, KafkaError, *UNREACHABLE) as error:
+                heed_cancellation()
                 # Whatever it was, the log tells where we are: build everything anew and read it.
                 log.warning("relay starts over", shard=str(shard), cause=type(error).__name__)
             await asyncio.sleep(random.uniform(0.1, 0.6))  # noqa: S311 - spreads restarts, guards nothing

@@ -17,6 +17,7 @@ from events.visit import VisitAccepted
 from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
 from streams.adapters.coalescer import Coalescer
 from streams.adapters.ledger import PostgresLedger
+from streams.cancellation import heed_cancellation
 from streams.domain.breaker import LONGEST, PAUSE, Breaker, Position
 from streams.domain.gateway_result import Reply, ResultClass
 from streams.domain.submission import Later, Result, State, Submission, backoff
@@ -186,5 +187,6 @@ async def _insist(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except RetryLater as trouble:
+            heed_cancellation()
             log.warning("waiting for a part", cause=str(trouble), seconds=trouble.after)
             await asyncio.sleep(trouble.after)

@@ -20,6 +20,7 @@ from events.registry import RegistryUnreachableError
 from events.serde import Serde, UndecodableError
 from events.topics import topic_named
 from streams.adapters import kafka
+from streams.cancellation import heed_cancellation
 from streams.errors import DeadLetter, Fatal, Reason, RetryLater
 from streams.metrics import EVENTS, STAGE_DURATION
 from streams.runtime.dead_letters import DeadLetters
@@ -107,6 +108,7 @@ class Loop:
                     await self._commit(batch)
                     wait = 0.0
                 except RetryLater as trouble:
+                    heed_cancellation()
                     wait = min(max(trouble.after, wait * 2), LONGEST_WAIT)
                     log.warning("batch comes again", stage=self._stage.name, cause=str(trouble), seconds=wait)
                     self._rewind(batch)

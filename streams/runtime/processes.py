@@ -1,7 +1,6 @@
 """Wiring: every process of the bus by its name, with its adapters. Nothing connects at import."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -201,6 +200,7 @@ def relay_work(settings: Settings) -> Work:
             async with parts.pool.acquire() as connection:
                 await declare_shards(connection)
             relay = Relay(parts.pool, settings.kafka_bootstrap_servers, settings.outbox_keep)
+            health.progress = lambda: relay.progress
             await _until(stopping, health, relay.run())
 
     return work
@@ -234,7 +234,7 @@ def deadlines_work(settings: Settings) -> Work:
 
 async def _until(stopping: asyncio.Event, health: Health, work: Awaitable[None]) -> None:
     running = asyncio.ensure_future(work)
-    health.ready, health.progress = True, time.monotonic
+    health.ready = True
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()

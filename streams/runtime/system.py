@@ -41,10 +41,16 @@ class System:
         return self.settings.home
 
     async def start(self, name: str, arguments: Sequence[str]) -> Child:
-        """Starts `healthbook ARGUMENTS` as the child `name`, in place of one that ended; returns when it is ready.
+        """Starts `healthbook ARGUMENTS` as the child `name`; returns when it is ready. Raises PartFailed."""
+        child = await self.start_again(name, arguments)
+        if arguments[0] == "simulate":
+            await child.ready(partial(_exists, self._announced(name)), READY_WITHIN)
+        elif name in PROCESSES:
+            await child.ready(partial(_answers, self.home, child), READY_WITHIN)
+        return child
 
-        Raises PartFailed.
-        """
+    async def start_again(self, name: str, arguments: Sequence[str]) -> Child:
+        """The same in place of one that ended, without waiting: the part it needs may be starting again as well."""
         environment = {
             "HEALTHBOOK_HOME": str(self.home),
             "HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
@@ -54,17 +60,15 @@ class System:
             "HEALTHBOOK_HTTP_PORT": str(keep_port(self.home, f"http-{name}")),
         }
         command = [*_HEALTHBOOK, *arguments]
-        announced = self.home / "run" / "ready" / f"{name}.json"
         if arguments[0] == "simulate":
-            announced.unlink(missing_ok=True)
-            command += ["--ready-file", str(announced)]
+            self._announced(name).unlink(missing_ok=True)
+            command += ["--ready-file", str(self._announced(name))]
         child = await spawn(self.home, name, command, env=environment)
         self.children[name] = child
-        if arguments[0] == "simulate":
-            await child.ready(partial(_exists, announced), READY_WITHIN)
-        elif name in PROCESSES:
-            await child.ready(partial(_answers, self.home, child), READY_WITHIN)
         return child
+
+    def _announced(self, name: str) -> Path:
+        return self.home / "run" / "ready" / f"{name}.json"
 
 
 @asynccontextmanager
@@ -96,7 +100,7 @@ async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> As
             async with asyncio.TaskGroup() as group:
                 watching = [group.create_task(parts.keep_running()), group.create_task(_watch(system))]
                 for name, arguments in commands.items():
-                    restart = partial(system.start, name, arguments)
+                    restart = partial(system.start_again, name, arguments)
                     watching.append(group.create_task(keep_running(system.children[name], restart)))
                 try:
                     yield system

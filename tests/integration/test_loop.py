@@ -231,3 +231,24 @@ async def test_too_many_dead_letters_in_a_minute_stop_the_stage(
         await asyncio.wait({task}, timeout=30)
         assert task.done()
         assert isinstance(task.exception(), Fatal)
+
+
+async def test_a_cancellation_that_the_database_driver_swallowed_still_ends_the_loop(
+    kafka: str, serde: Serde, producer: Any, visit: str
+) -> None:
+    started = asyncio.Event()
+
+    async def swallow(batch: Sequence[Received[Any]]) -> Sequence[Event | None]:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RetryLater("the driver answers a cancellation with an error of its own", after=0.1) from None
+        return [None] * len(batch)
+
+    await send(producer, serde, closed(visit))
+    task = asyncio.create_task(Loop(Stage(visit, (VisitClosed,), (), swallow), kafka, serde).run())
+    await asyncio.wait_for(started.wait(), 30)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=30)
+    assert done, "it took the cancellation for trouble and tries again for ever"
