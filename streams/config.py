@@ -3,7 +3,6 @@
 A secret may come from a file: `HEALTHBOOK_DATABASE_URL_FILE=/run/secrets/database-url`.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from infra.embedded.home import read_addresses
 
 PREFIX = "HEALTHBOOK_"
 SECRETS = ("database_url",)
@@ -122,10 +123,7 @@ def _from_files() -> dict[str, Any]:
 
 def _with_running_parts(settings: Settings) -> Settings:
     """A second terminal with the same home finds the system that runs there (INTERFACE §2)."""
-    try:
-        running = json.loads((settings.home / "run" / "addresses.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return settings
+    running = read_addresses(settings.home)
     names = {
         "kafka_bootstrap_servers": "kafka",
         "database_url": "database",

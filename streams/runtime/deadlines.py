@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
@@ -149,12 +150,13 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
             wait = min(wait * 2, 30.0)
 
 
-def application(processor: Processor, bootstrap: str) -> Any:
-    """The Faust app: one agent over all topics that tell about clocks, two timers."""
+def application(processor: Processor, bootstrap: str, folder: Path) -> Any:
+    """The Faust app: one agent over all topics that tell about clocks, two timers. Faust wants a `folder`."""
     app = faust.App(
         STAGE,
         broker=f"kafka://{bootstrap}",
         store="memory://",
+        datadir=folder,
         topic_allow_declare=False,
         web_enabled=False,
         broker_commit_interval=1.0,
