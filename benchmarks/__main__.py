@@ -38,10 +38,11 @@ def main(rate: float, seconds: int, burst: int, rows: int, parts: Path) -> None:
 
 
 def _machine() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "unknown CPU")
-    memory = psutil.virtual_memory().total / 2**30
-    return f"{psutil.cpu_count()} × {model}, {memory:.0f} GB, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{psutil.cpu_count()} × {model}, {memory}, {system}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole flow under load: visits go in at one end as a HIS closes them, entries come out where a subscriber reads."""
+"""The whole flow under load: visits go in as a HIS closes them, entries come out where a subscriber reads."""
 
 import asyncio
 import json

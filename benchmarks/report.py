@@ -19,7 +19,7 @@ def as_markdown(machine: str, result: Result) -> str:
     lines += ["to the last entry.", ""]
     names = [measured.phase.name for measured in result.phases]
     lines += [f"| CPU, ms a visit | {' | '.join(names)} |", "| --- " * (1 + len(names)) + "|"]
-    ours = [name for name in PROCESSES]
+    ours = list(PROCESSES)
     others = sorted({name for measured in result.phases for name in measured.cpu} - set(ours))
     lines += [_cost(name, [name], result.phases) for name in ours]
     lines += [_cost("**our processes**", ours, result.phases)]
