@@ -111,7 +111,7 @@ async def _phase(home: Path, phase: Phase, rows: int, seed: int) -> Measured:
 
 async def _his(home: Path, phase: Phase, rows: int, seed: int, journal: Path) -> asyncio.subprocess.Process:
     """A process of its own, so that its work is not counted as ours; dossiers are made once and renamed."""
-    options = {"--rate": phase.rate or 0, "--count": phase.count, "--size": rows, "--seed": seed}
+    options: dict[str, object] = {"--rate": phase.rate or 0, "--count": phase.count, "--size": rows, "--seed": seed}
     options |= {
         "--pool": 60,
         "--corrections": 0,
