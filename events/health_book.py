@@ -54,8 +54,8 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True)
-class HealthBookEntry:
-    """What the book shows of one visit, as its newest accepted revision tells it."""
+class EntryVersion:
+    """Which version of which entry, and in which state: enough for a reader that shows nobody's record."""
 
     topic: ClassVar[str] = "health-book.entry.v1"
     stage: ClassVar[str] = "publish"
@@ -65,14 +65,6 @@ class HealthBookEntry:
     ma_lk: str
     version: int
     state: EntryState
-    person: Person | None = field(repr=False)
-    visit: Visit | None = field(repr=False)
-    summary: Summary | None = field(repr=False)
-    papers: tuple[Paper, ...] = field(repr=False)
-    source: Source
-    clock: Clock
-    withheld: tuple[Withheld, ...] = field(repr=False)
-    completeness: Completeness | None = field(repr=False)
 
     @property
     def key(self) -> str:
@@ -88,6 +80,27 @@ class HealthBookEntry:
     def occurrence(self) -> str:
         """One entry for each revision."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOutcome(EntryVersion):
+    """The same with what the privacy filter kept back."""
+
+    withheld: tuple[Withheld, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthBookEntry(EntryVersion):
+    """What the book shows of one visit, as its newest accepted revision tells it."""
+
+    person: Person | None = field(repr=False)
+    visit: Visit | None = field(repr=False)
+    summary: Summary | None = field(repr=False)
+    papers: tuple[Paper, ...] = field(repr=False)
+    source: Source
+    clock: Clock
+    withheld: tuple[Withheld, ...] = field(repr=False)
+    completeness: Completeness | None = field(repr=False)
 
     def published(self, at: datetime) -> "HealthBookEntry":
         """The entry as it goes to the bus."""

@@ -39,6 +39,7 @@ class Serde:
         self._registry = registry
         self._ids: dict[str, int] = {}
         self._writers: dict[int, Any] = {}
+        self._readers: dict[tuple[int, type], Any] = {}
 
     async def prepare(self, *events: type) -> None:
         """Looks up the schema ids of the events that this process will write. Raises UnknownSchemaError."""
@@ -55,14 +56,19 @@ class Serde:
         return body.getvalue()
 
     async def decode(self, event: type[T], value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()) -> T:
-        """The event in a record. Raises UndecodableError, RegistryUnreachableError."""
+        """The event in a record. Raises UndecodableError, RegistryUnreachableError.
+
+        A class that knows fewer fields than its topic has (`EntryVersion`) costs less: the others are skipped.
+        """
         if not value:
             raise UndecodableError("NO_VALUE")
         schema_id, body = _split(value, headers)
         writer = await self._writer(schema_id)
-        reader = parsed_schema(_topic(event))
+        if (schema_id, event) not in self._readers:
+            reader = _reader_schema(event)
+            self._readers[schema_id, event] = None if writer == reader else reader
         try:
-            record: Any = fastavro.schemaless_reader(BytesIO(body), writer, None if writer == reader else reader)
+            record: Any = fastavro.schemaless_reader(BytesIO(body), writer, self._readers[schema_id, event])
             return from_record(event, record)
         except Exception:  # noqa: BLE001 - fastavro raises anything on foreign bytes; none of it may quote them
             raise UndecodableError("NOT_AVRO") from None
@@ -94,6 +100,14 @@ def _topic(event: type) -> str:
 def parsed_schema(topic: str) -> Schema:
     """The declared schema of a topic, ready for fastavro."""
     return cast(Schema, fastavro.parse_schema(load_schema(topic)))
+
+
+def _reader_schema(event: type) -> Schema:
+    """The topic's schema without the fields that the class does not know."""
+    schema = load_schema(_topic(event))
+    known = {name for _, name in _names(event)}
+    kept = [field for field in schema["fields"] if field["name"] in known]
+    return cast(Schema, fastavro.parse_schema({**schema, "fields": kept}))
 
 
 def camel(name: str) -> str:

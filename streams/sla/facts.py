@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from functools import singledispatch
 from typing import Any
 
-from events.health_book import HealthBookDisplayed, HealthBookEntry
+from events.health_book import EntryVersion, HealthBookDisplayed
 from events.visit import (
     PersonKeyKind,
     VisitAccepted,
@@ -14,7 +14,7 @@ from events.visit import (
 )
 from streams.sla.deadline import Facts
 
-TELLING = (VisitClosed, VisitRejected, VisitAccepted, VisitRefused, HealthBookEntry, HealthBookDisplayed)
+TELLING = (VisitClosed, VisitRejected, VisitAccepted, VisitRefused, EntryVersion, HealthBookDisplayed)
 """The events that say something about a clock."""
 
 _KEY = ("facility", "ma_lk", "revision")
@@ -57,7 +57,7 @@ def _(event: VisitAccepted) -> Facts:
 
 
 @facts_of.register
-def _(event: HealthBookEntry) -> Facts | None:
+def _(event: EntryVersion) -> Facts | None:
     facility, _, ma_lk = event.key.partition("|")
     return Facts(facility, ma_lk, event.revision, not_due_because="WITHHELD") if event.state == "WITHHELD" else None
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from events.deadline import DeadlineChanged
 from events.envelope import Event, event_id
-from events.health_book import HealthBookDisplayed, HealthBookEntry
+from events.health_book import EntryOutcome, HealthBookDisplayed
 from events.visit import (
     Finding,
     VisitAccepted,
@@ -29,7 +29,7 @@ RECORDED = (
     VisitAccepted,
     VisitRefused,
     VisitHeld,
-    HealthBookEntry,
+    EntryOutcome,
     HealthBookDisplayed,
     DeadlineChanged,
 )
@@ -134,7 +134,7 @@ def _(event: VisitHeld) -> dict[str, Any]:
 
 
 @detail.register
-def _(event: HealthBookEntry) -> dict[str, Any]:
+def _(event: EntryOutcome) -> dict[str, Any]:
     return {"state": str(event.state), "withheld": sorted({item.rule_id for item in event.withheld})}
 
 
