@@ -7,7 +7,6 @@ READ COMMITTED a statement that waited for a row would join it with what it had 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -87,7 +86,7 @@ where submission.id = any($1::bigint[]) and submission.state = move.old and (
 """
 
 _BACKLOG = """
-select count(*) as waiting, coalesce(extract(epoch from statement_timestamp() - min(added_at)), 0)::float8 as oldest
+select count(*) as waiting, extract(epoch from min(added_at))::float8 as oldest
 from submission where state in ('READY', 'WAITING', 'SENDING', 'OVERTAKEN')
 """
 _HELD = "select reason, count(*) as number from submission where state = 'HELD' group by reason"
@@ -100,15 +99,6 @@ select revision, number as attempt, started_at, endpoint, base64_bytes, submissi
 from submission_attempt join submission on submission.id = submission_attempt.submission
 where facility = $1 and ma_lk = $2 order by revision, number
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits for the gateway and for people: number, age of the oldest in seconds, held visits by reason."""
-
-    waiting: int
-    oldest_seconds: float
-    held: dict[str, int]
 
 
 class PostgresLedger:
@@ -141,14 +131,14 @@ class PostgresLedger:
             await connection.execute(_SUPERSEDE, added, *moves(Happening.NEWER_REVISION))
             await connection.execute(_SAME_CONTENT, added, *moves(Happening.SAME_CONTENT), "SAME_CONTENT")
 
-    async def backlog(self) -> Backlog:
-        """For the gauges."""
+    async def backlog(self) -> tuple[int, float | None, dict[str, int]]:
+        """What waits for the gateway and for people: number, Unix time of the oldest, held visits by reason."""
 
-        async def count() -> Backlog:
+        async def count() -> tuple[int, float | None, dict[str, int]]:
             row = await self._pool.fetchrow(_BACKLOG)
             assert row is not None  # noqa: S101 - an aggregate always has a row
             held = {item["reason"]: item["number"] for item in await self._pool.fetch(_HELD)}
-            return Backlog(row["waiting"], row["oldest"], held)
+            return row["waiting"], row["oldest"], held
 
         return await patiently(count, "database")
 

@@ -1,19 +1,27 @@
 """The stories of the visits (table `timeline`): written by `record`, read by `visit show` and `visit list`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from streams.adapters.postgres import patiently
-from streams.domain.story import StoryLine
+from streams.domain.story import StoryLine, VisitState, state_of
 
 _ADD = """
 insert into timeline (event_id, facility, ma_lk, revision, type, happened_at, detail)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::jsonb[])
 on conflict do nothing
+"""
+_VISITS = """
+with visit as (
+    select distinct facility, ma_lk from timeline
+    where ($1::text is null or facility = $1) and happened_at >= $2 and happened_at < $3
+)
+select facility, ma_lk, revision, type, happened_at, detail from visit join timeline using (facility, ma_lk)
+order by facility, ma_lk, revision, happened_at, recorded_at
 """
 
 
@@ -51,20 +59,36 @@ class PostgresTimeline:
         )
         return [dict(row) | {"detail": json.loads(row["detail"])} for row in rows]
 
-    async def visits(self, facility: str | None, since: datetime, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Visits whose story touches the period, the latest first: their revision and the last thing that happened."""
-        rows = await self._pool.fetch(
-            """
-            select distinct on (facility, ma_lk) facility, ma_lk, revision, type, happened_at
-            from timeline
-            where ($1::text is null or facility = $1) and happened_at >= $2 and happened_at < $3
-                and type <> 'deadline.changed.v1'
-            order by facility, ma_lk, revision desc, happened_at desc, recorded_at desc
-            limit $4
-            """,
-            facility,
-            since,
-            until,
-            limit,
-        )
-        return [dict(row) for row in rows]
+    async def visits(
+        self, facility: str | None, since: datetime, until: datetime, states: Collection[VisitState], limit: int
+    ) -> list[dict[str, Any]]:
+        """Visits whose story touches the period, by facility and MA_LK: newest revision, its state, its last event.
+
+        `states` empty: all. However many visits the period has, those of `limit` are in memory.
+        """
+        found: list[dict[str, Any]] = []
+        async with self._pool.acquire() as connection, connection.transaction():
+            visit: list[dict[str, Any]] = []
+            async for row in connection.cursor(_VISITS, facility, since, until, prefetch=1000):
+                line = dict(row) | {"detail": json.loads(row["detail"])}
+                if visit and _visit_of(visit[0]) != _visit_of(line):
+                    found += _listed(visit, states)
+                    visit = []
+                if len(found) == limit:
+                    return found
+                visit.append(line)
+        return (found + _listed(visit, states))[:limit] if visit else found
+
+
+def _visit_of(line: dict[str, Any]) -> tuple[str, str]:
+    return line["facility"], line["ma_lk"]
+
+
+def _listed(lines: list[dict[str, Any]], states: Collection[VisitState]) -> list[dict[str, Any]]:
+    """The newest revision in one line, unless another state is asked for; `lines` are in the order of the story."""
+    newest = [line for line in lines if line["revision"] == lines[-1]["revision"]]
+    state = state_of(newest)
+    if states and state not in states:
+        return []
+    shown = ("facility", "ma_lk", "revision", "happened_at")
+    return [{name: newest[-1][name] for name in shown} | {"state": state, "last_event": newest[-1]["type"]}]

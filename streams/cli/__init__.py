@@ -30,6 +30,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "topic": {"plan": "streams.cli.topic:topic_plan", "apply": "streams.cli.topic:topic_apply"},
     "schema": {"check": "streams.cli.schema:schema_check", "register": "streams.cli.schema:schema_register"},
     "codes": {"": "streams.cli.codes:codes"},
+    "completion": {"": "streams.cli.completion:completion"},
     "database": {"migrate": "streams.cli.database:database_migrate"},
     "config": {"print": "streams.cli.config:config_print", "check": "streams.cli.config:config_check"},
 }

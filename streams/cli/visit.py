@@ -13,7 +13,8 @@ from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.ledger import attempts_of
 from streams.adapters.timeline import PostgresTimeline
 from streams.cli.config import settings_or_fail
-from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option
+from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
+from streams.domain.story import VisitState
 from streams.errors import RetryLater
 
 T = TypeVar("T")
@@ -58,19 +59,29 @@ def visit_show(facility: str, ma_lk: str, output: str) -> None:
 @click.command("list")
 @click.option("--facility", help="Only visits of this facility.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day in Vietnam.  [default: the last 24 hours]")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([str(state) for state in VisitState]),
+    multiple=True,
+    help="Only visits in this state; may be given several times.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
 @output_option
-def visit_list(facility: str | None, day: datetime | None, limit: int, output: str) -> None:
-    """Lists visits with the last thing that happened to each."""
+def visit_list(facility: str | None, day: datetime | None, states: tuple[str, ...], limit: int, output: str) -> None:
+    """Lists visits with the state of the newest revision and the last thing that happened to it."""
     since = day.replace(tzinfo=UTC) - VIETNAM if day else datetime.now(UTC) - timedelta(days=1)
 
     async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> list[dict[str, Any]]:
-        return await PostgresTimeline(pool).visits(facility, since, since + timedelta(days=1), limit)
+        wanted = [VisitState(state) for state in states]
+        return await PostgresTimeline(pool).visits(facility, since, since + timedelta(days=1), wanted, limit)
 
-    rows = [
-        row | {"last event": row["type"], "when (Vietnam)": _local(row["happened_at"])} for row in _with_database(ask)
-    ]
-    emit_rows(rows, ("facility", "ma_lk", "revision", "last event", "when (Vietnam)"), output)
+    rows = _with_database(ask)
+    if output == "table":
+        rows = [row | {"last event": row["last_event"], "when (Vietnam)": _local(row["happened_at"])} for row in rows]
+    emit_rows(rows, ("facility", "ma_lk", "revision", "state", "last event", "when (Vietnam)"), output)
+    if len(rows) == limit:
+        say(f"The first {limit}; ask for one --facility, one --state, or more with --limit.")
 
 
 def _with_database(ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:

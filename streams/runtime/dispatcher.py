@@ -22,7 +22,8 @@ from streams.domain.breaker import LONGEST, PAUSE, Breaker, Position
 from streams.domain.gateway_result import Reply, ResultClass
 from streams.domain.submission import Later, Result, State, Submission, backoff
 from streams.errors import RetryLater
-from streams.metrics import BACKLOG, BACKLOG_OLDEST, BREAKER_OPEN, CLOSE_TO_RECEIPT, EVENTS, HELD
+from streams.metrics import BREAKER_OPEN, CLOSE_TO_RECEIPT, EVENTS, HELD
+from streams.runtime.backlog import Backlog
 from streams.runtime.breakers import NOT_SENT, Breakers
 from streams.stages.forward import Gateway, forward, outcome
 
@@ -67,6 +68,7 @@ class Dispatcher:
         self._mine = Coalescer(attempts.mine)
         self._finish = Coalescer(attempts.finish)
         self.progress = time.monotonic()
+        self.backlog = Backlog()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set; then waits for the answers to what is in flight, and writes them."""
@@ -154,11 +156,10 @@ class Dispatcher:
             await self._attempts.renew(list(self._in_flight.values()), self._limits.lease)
 
     async def _measure(self) -> None:
-        backlog = await self._ledger.backlog()
-        BACKLOG.labels(STAGE).set(backlog.waiting)
-        BACKLOG_OLDEST.labels(STAGE).set(backlog.oldest_seconds)
+        waiting, oldest, held = await self._ledger.backlog()
+        self.backlog = Backlog(waiting, oldest)
         HELD.clear()
-        for reason, number in backlog.held.items():
+        for reason, number in held.items():
             HELD.labels(reason).set(number)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -23,6 +23,7 @@ from streams.adapters import kafka
 from streams.cancellation import heed_cancellation
 from streams.errors import DeadLetter, Fatal, Reason, RetryLater
 from streams.metrics import EVENTS, STAGE_DURATION
+from streams.runtime.backlog import Backlog
 from streams.runtime.dead_letters import DeadLetters
 
 log = structlog.get_logger()
@@ -88,6 +89,12 @@ class Loop:
         self._dead_letters = DeadLetters(stage.name, self._producer, poison_per_minute)
         self._stopping = asyncio.Event()
         self.progress = time.monotonic()
+        self.backlog = Backlog()
+
+    @property
+    def name(self) -> str:
+        """The stage's."""
+        return self._stage.name
 
     def stop(self) -> None:
         """Ends `run` after the batch in hand is committed."""
@@ -101,6 +108,7 @@ class Loop:
             while not self._stopping.is_set():
                 batch = await self._consumer.getmany(timeout_ms=200, max_records=self._batch_records)
                 self.progress = time.monotonic()
+                self.backlog = await self._backlog(batch)
                 if not batch:
                     continue
                 try:
@@ -128,6 +136,16 @@ class Loop:
         if missing:
             raise RetryLater(f"no topic {', '.join(sorted(missing))}: run `healthbook topic apply`", after=2)
         self._consumer.subscribe(list(self._inputs), listener=_Rebalanced(self._stage.name))
+
+    async def _backlog(self, batch: dict[TopicPartition, list[Any]]) -> Backlog:
+        in_hand = [record for records in batch.values() for record in records]
+        behind = [
+            known - await self._consumer.position(where)
+            for where in self._consumer.assignment()
+            if (known := self._consumer.highwater(where)) is not None
+        ]
+        oldest = min((record.timestamp / 1000 for record in in_hand), default=None)
+        return Backlog(len(in_hand) + sum(behind), oldest)
 
     async def _process(self, records: Sequence[Any]) -> None:
         started = time.perf_counter()

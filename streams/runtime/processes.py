@@ -33,6 +33,8 @@ from streams.adapters.signer import SoftwareKeySigner
 from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
 from streams.errors import RetryLater
+from streams.metrics import BACKLOG, BACKLOG_OLDEST
+from streams.runtime.backlog import Backlog
 from streams.runtime.deadlines import Processor, application
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
@@ -72,6 +74,7 @@ def stage_work(settings: Settings, build: Callable[[Parts], Stage]) -> Work:
         async with connected(settings) as parts:
             loop = _loop(parts, build(parts))
             health.progress = lambda: loop.progress
+            _show_backlog(loop)
             running = asyncio.create_task(loop.run())
             health.ready = True
             stop = asyncio.create_task(stopping.wait())
@@ -91,6 +94,11 @@ def _loop(parts: Parts, stage: Stage) -> Loop:
         batch_records=parts.settings.batch_records,
         poison_per_minute=parts.settings.poison_per_minute,
     )
+
+
+def _show_backlog(loop: Loop, more: Callable[[], Backlog] = Backlog) -> None:
+    BACKLOG.labels(loop.name).set_function(lambda: (loop.backlog + more()).waiting)
+    BACKLOG_OLDEST.labels(loop.name).set_function(lambda: (loop.backlog + more()).oldest_seconds)
 
 
 async def _prepared(serde: Serde, *events: type[Event]) -> None:
@@ -158,6 +166,7 @@ def forward_work(settings: Settings) -> Work:
             stage = Stage("forward", (VisitSigned,), (VisitAccepted, VisitRefused, VisitHeld), handle)
             loop = _loop(parts, stage)
             health.progress = lambda: min(loop.progress, dispatcher.progress)
+            _show_backlog(loop, lambda: dispatcher.backlog)
             health.ready = True
             async with asyncio.TaskGroup() as group:
                 group.create_task(loop.run())

@@ -15,17 +15,17 @@ from typing import Any
 
 import asyncpg
 
-from events.deadline import DeadlineChanged, DeadlineState
-from events.health_book import EntryState, HealthBookDisplayed, HealthBookEntry
-from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
+from events.deadline import DeadlineChanged
+from events.health_book import HealthBookDisplayed
+from events.visit import VisitAccepted
 from infra.embedded.home import keep_port
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
 from streams.domain.dossier.sample import FACILITIES, Expected, Sample, samples
+from streams.domain.story import VisitState, state_of
 from streams.simulators.dossier_files import SUFFIX, describe, manifest_entry, write_dossier
 from streams.simulators.pki import prepare_facilities
-from streams.sla.deadline import RECEIPT_TO_SHOWN
 
 LOOK_SECONDS = 0.5
 
@@ -152,49 +152,30 @@ def progress(handed: Sequence[HandedOver], stories: Mapping[tuple[str, str], Sto
     return found
 
 
-_STAGES = (
-    (VisitClosed.topic, "closed"),
-    (VisitValidated.topic, "validated"),
-    (VisitSigned.topic, "signed"),
-    (VisitAccepted.topic, "accepted"),
-    (HealthBookEntry.topic, "published"),
-)
 _ENDS = {
-    VisitRejected.topic: str(Expected.REJECTED),
-    VisitRefused.topic: "refused",
-    VisitHeld.topic: "held",
-    HealthBookDisplayed.topic: str(Expected.DISPLAYED),
+    VisitState.REJECTED,
+    VisitState.REFUSED,
+    VisitState.HELD,
+    VisitState.NOT_DUE,
+    VisitState.WITHHELD,
+    VisitState.DISPLAYED,
 }
 
 
 def _progress(item: HandedOver, revision: int, story: Story) -> Progress:
     mine = [line for line in story if line["revision"] == revision]
-    types = {line["type"]: line for line in mine}
-    stage = next((name for topic, name in reversed(_STAGES) if topic in types), "closed")
-    accepted = types.get(VisitAccepted.topic)
+    state = state_of(mine)
+    if any(line["type"] == HealthBookDisplayed.topic for line in story if line["revision"] > revision):
+        outcome: str | None = str(Expected.SUPERSEDED)
+    else:
+        outcome = str(state) if state in _ENDS else None
+    accepted = next((line for line in mine if line["type"] == VisitAccepted.topic), None)
     times = [line["happened_at"] for line in mine if line["type"] != DeadlineChanged.topic]
-    outcome = _outcome(mine, [line for line in story if line["revision"] > revision])
     return Progress(
         item,
-        stage=outcome or stage,
+        stage=outcome or str(state),
         outcome=outcome,
         revision=revision,
         receipt=accepted["detail"]["transaction_code"] if accepted else None,
         seconds=(max(times) - min(times)).total_seconds() if times else None,
     )
-
-
-def _outcome(mine: Story, newer: Story) -> str | None:
-    if any(line["type"] == HealthBookDisplayed.topic for line in newer):
-        return str(Expected.SUPERSEDED)
-    for line in mine:
-        if line["type"] in _ENDS:
-            return _ENDS[line["type"]]
-        if line["type"] == HealthBookEntry.topic and line["detail"]["state"] == EntryState.WITHHELD:
-            return str(Expected.WITHHELD)
-        if line["type"] == DeadlineChanged.topic and (line["detail"]["clock"], line["detail"]["state"]) == (
-            RECEIPT_TO_SHOWN.name,
-            DeadlineState.NOT_DUE,
-        ):
-            return str(Expected.NOT_DUE)
-    return None

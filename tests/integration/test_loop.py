@@ -252,3 +252,30 @@ async def test_a_cancellation_that_the_database_driver_swallowed_still_ends_the_
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=30)
     assert done, "it took the cancellation for trouble and tries again for ever"
+
+
+async def test_the_backlog_says_what_waits_and_since_when(kafka: str, serde: Serde, producer: Any, visit: str) -> None:
+    tried = asyncio.Event()
+    open_again = False
+
+    def trouble(_event: VisitClosed) -> None:
+        tried.set()
+        if not open_again:
+            raise RetryLater("the database is away", after=0.1)
+
+    seen = Seen(visit, trouble)
+    loop = Loop(Stage(visit, (VisitClosed,), (), seen), kafka, serde, batch_records=10)
+    task = asyncio.create_task(loop.run())
+    try:
+        await eventually(lambda: loop.backlog.oldest is None and loop.progress, timeout=30)
+        for number in range(30):
+            await send(producer, serde, closed(f"{visit}-{number:02}"))
+        await asyncio.wait_for(tried.wait(), 30)
+        await eventually(lambda: loop.backlog.waiting >= 30)
+        assert loop.backlog.oldest_seconds > 0
+        open_again = True
+        await eventually(lambda: len(set(seen.keys())) == 30)
+        await eventually(lambda: (loop.backlog.waiting, loop.backlog.oldest) == (0, None))
+    finally:
+        loop.stop()
+        await task

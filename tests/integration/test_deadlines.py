@@ -1,0 +1,238 @@
+"""deadlines: the same states from any order, repetition and batches; each change told once it is durable; replay."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from events.deadline import DeadlineState
+from events.envelope import event_id, headers
+from events.health_book import HealthBookDisplayed
+from events.registry import Registry
+from events.serde import Serde
+from events.topics import TOPICS
+from events.visit import TableFile, VisitClosed
+from infra.embedded.parts import Addresses
+from streams.adapters import topic_admin
+from streams.adapters.deadlines import PostgresDeadlines
+from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, Facts
+from tests.support.eventually import eventually
+
+T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+CLOCKS = (CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN)
+
+
+class Now:
+    """The present moment, as a test sets it."""
+
+    def __init__(self) -> None:
+        self.instant = T
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+async def store(database_url: str, now: Now) -> AsyncIterator[PostgresDeadlines]:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
+        yield PostgresDeadlines(pool, CLOCKS, now)
+
+
+def facts(ma_lk: str = "V1", revision: int = 1, **known: Any) -> Facts:
+    return Facts("01999", ma_lk, revision, **known)
+
+
+HISTORY = [
+    facts(closed_at=T),
+    facts(closed_at=T, received_at=T + SECOND),
+    facts(revision=2, closed_at=T + HOUR),
+    facts(revision=2, closed_at=T + HOUR, received_at=T + HOUR + SECOND),
+    facts(revision=2, displayed_at=T + 2 * HOUR),
+    facts("V2", closed_at=T),
+    facts("V2", closed_at=T, stopped_by="REJECTED"),
+    facts("V3", closed_at=T, received_at=T + 1 * SECOND, not_due_because="NO_IDENTIFIER"),
+    facts("V4", closed_at=T, received_at=T + SECOND),
+]
+
+
+async def states(store: PostgresDeadlines) -> dict[tuple[str, str, int], tuple[str, bool]]:
+    return {
+        (item.clock, item.ma_lk, item.revision): (str(item.state), item.late)
+        for ma_lk in ("V1", "V2", "V3", "V4")
+        for item in await store.of_visit("01999", ma_lk)
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_order_repetition_and_batches_end_in_the_same_states(
+    store: PostgresDeadlines, now: Now, seed: int
+) -> None:
+    now.instant = T + 26 * HOUR
+    chance = random.Random(seed)
+    told = [*HISTORY, *chance.choices(HISTORY, k=6)]
+    chance.shuffle(told)
+    while told:
+        size = chance.randint(1, 4)
+        await store.learn(told[:size])
+        told = told[size:]
+    assert await states(store) == {
+        ("closed-to-receipt", "V1", 1): ("MET", False),
+        ("receipt-to-shown", "V1", 1): ("SUPERSEDED", False),  # its correction was received before it was shown
+        ("closed-to-receipt", "V1", 2): ("MET", False),
+        ("receipt-to-shown", "V1", 2): ("MET", False),
+        ("closed-to-receipt", "V2", 1): ("NOT_DUE", False),
+        ("closed-to-receipt", "V3", 1): ("MET", False),
+        ("receipt-to-shown", "V3", 1): ("NOT_DUE", False),
+        ("closed-to-receipt", "V4", 1): ("MET", False),
+        ("receipt-to-shown", "V4", 1): ("BREACHED", True),
+    }
+
+
+async def test_time_alone_moves_a_clock_at_its_boundaries(store: PostgresDeadlines, now: Now) -> None:
+    await store.learn([facts("V4", received_at=T)])
+
+    async def look(at: datetime) -> list[DeadlineState]:
+        now.instant = at
+        return [change.after.state for change in await store.look()]
+
+    assert await look(T + 18 * HOUR - SECOND) == []
+    assert await look(T + 18 * HOUR) == [DeadlineState.AT_RISK]
+    assert await look(T + 24 * HOUR) == []  # exactly 24 h is in time
+    assert await look(T + 24 * HOUR + SECOND) == [DeadlineState.BREACHED]
+    assert await look(T + 48 * HOUR) == []
+    await store.learn([facts("V4", displayed_at=T + 49 * HOUR)])
+    assert (await states(store))["receipt-to-shown", "V4", 1] == ("BREACHED", True)
+
+
+async def test_a_change_is_told_until_it_is_known_to_be_on_the_topic(store: PostgresDeadlines, now: Now) -> None:
+    await store.learn([facts("V4", received_at=T)])
+    (first,) = await store.unannounced()
+    (again,) = await store.unannounced()  # the process died between the topic and the table
+    assert event_id(first) == event_id(again)
+    await store.announced([first])
+    assert await store.unannounced() == []
+    now.instant = T + 25 * HOUR
+    await store.look()
+    (breached,) = await store.unannounced()
+    assert (breached.state, breached.late) == (DeadlineState.BREACHED, True)
+    assert event_id(breached) != event_id(first)
+
+
+async def process(parts: Addresses, database_url: str, home: Path) -> asyncio.subprocess.Process:
+    environment = os.environ | {
+        "HEALTHBOOK_HOME": str(home),
+        "HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS": parts.kafka,
+        "HEALTHBOOK_SCHEMA_REGISTRY_URL": parts.schema_registry,
+        "HEALTHBOOK_DATABASE_URL": database_url,
+        "HEALTHBOOK_POISON_PER_MINUTE": "100000",  # other tests put what they like on the shared topics
+    }
+    with (home / "deadlines.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "streams", "stage", "deadlines", env=environment, stdout=log, stderr=log
+        )
+
+
+async def rows(database_url: str, facility: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        found = await connection.fetch(
+            "select clock, ma_lk, revision, started_at, due_at, state, stopped_at, late from deadline"
+            " where facility = $1 order by clock, ma_lk, revision",
+            facility,
+        )
+        return [tuple(row) for row in found]
+    finally:
+        await connection.close()
+
+
+@pytest.mark.timeout(300)
+async def test_killed_restarted_and_replayed_from_the_start_it_has_the_same_states(
+    parts: Addresses, database_url: str, tmp_path: Path
+) -> None:
+    await topic_admin.apply(parts.kafka)
+    facility = f"{random.Random().randrange(100000):05d}"
+    async with Registry(parts.schema_registry) as registry:
+        for topic in TOPICS:
+            await registry.register(topic.name, topic.compatibility)
+        serde = Serde(registry)
+        await serde.prepare(VisitClosed, HealthBookDisplayed)
+        events = [event for number in range(40) for event in closed_and_corrected(facility, f"V{number:02}")]
+        first = await process(parts, database_url, tmp_path)
+        await send(parts, serde, events[:60])
+        await eventually(lambda: learned(database_url, facility, 20), timeout=90)
+        first.send_signal(signal.SIGKILL)
+        await first.wait()
+        await send(parts, serde, events[40:])  # some of them a second time
+        second = await process(parts, database_url, tmp_path)
+        await eventually(lambda: learned(database_url, facility, 80), timeout=90)
+        second.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(second.wait(), 30) == 0
+    before = await rows(database_url, facility)
+
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("truncate deadline, deadline_facts")
+    await connection.close()
+    await forget_offsets(parts)
+    third = await process(parts, database_url, tmp_path)
+    try:
+        await eventually(lambda: learned(database_url, facility, 80), timeout=90)
+        assert await rows(database_url, facility) == before
+    finally:
+        third.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(third.wait(), 30)
+
+
+def closed_and_corrected(facility: str, ma_lk: str) -> Sequence[VisitClosed]:
+    """A visit that closed two days ago and again a day ago: what its clocks say does not depend on this minute."""
+    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    tables = (TableFile("XML1", b"<TONG_HOP/>"),)
+    return [VisitClosed(facility, ma_lk, revision, today - timedelta(days=3 - revision), tables) for revision in (1, 2)]
+
+
+async def learned(database_url: str, facility: str, number: int) -> bool:
+    return len(await rows(database_url, facility)) >= number
+
+
+async def send(parts: Addresses, serde: Serde, events: Sequence[VisitClosed]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=parts.kafka) as producer:
+        for event in events:
+            await producer.send_and_wait(
+                event.topic,
+                key=event.key.encode(),
+                value=serde.encode(event),
+                headers=headers(event, datetime.now(UTC)),
+            )
+
+
+async def forget_offsets(parts: Addresses) -> None:
+    """As an operator does it before a replay; the broker refuses for as long as the group has members."""
+    admin = AdminClient({"bootstrap.servers": parts.kafka})
+
+    async def deleted() -> bool:
+        (answer,) = admin.delete_consumer_groups(["deadlines"]).values()
+        try:
+            await asyncio.to_thread(answer.result)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NON_EMPTY_GROUP:
+                raise
+            return False
+        return True
+
+    await eventually(deleted, timeout=60)

@@ -1,0 +1,48 @@
+"""What has become of a visit, from its story: whatever the order in which the lines stand."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from streams.domain.story import VisitState, state_of
+
+
+def line(type: str, **detail: Any) -> dict[str, Any]:  # noqa: A002 - the column's name
+    return {"type": type, "detail": detail}
+
+
+CLOSED, VALIDATED, SIGNED = line("visit.closed.v1"), line("visit.validated.v1"), line("visit.signed.v1")
+ACCEPTED, HELD = line("visit.accepted.v1"), line("visit.held.v1")
+REJECTED, REFUSED = line("visit.rejected.v1"), line("visit.refused.v1")
+DISPLAYED = line("health-book.displayed.v1")
+NOBODY = line("deadline.changed.v1", clock="receipt-to-shown", state="NOT_DUE")
+NO_RECEIPT_DUE = line("deadline.changed.v1", clock="closed-to-receipt", state="NOT_DUE")
+
+
+def entry(state: str) -> dict[str, Any]:
+    return line("health-book.entry.v1", state=state)
+
+
+@pytest.mark.parametrize(
+    ("lines", "state"),
+    [
+        ([CLOSED], VisitState.CLOSED),
+        ([CLOSED, REJECTED, NO_RECEIPT_DUE], VisitState.REJECTED),
+        ([CLOSED, VALIDATED, SIGNED, DISPLAYED, REJECTED], VisitState.DISPLAYED),
+        ([CLOSED, VALIDATED, HELD], VisitState.HELD),
+        ([CLOSED, VALIDATED, SIGNED, HELD, ACCEPTED], VisitState.ACCEPTED),
+        ([CLOSED, VALIDATED, SIGNED, REFUSED, NO_RECEIPT_DUE], VisitState.REFUSED),
+        ([CLOSED, ACCEPTED, NOBODY], VisitState.NOT_DUE),
+        ([CLOSED, ACCEPTED, entry("ACTIVE")], VisitState.PUBLISHED),
+        ([CLOSED, ACCEPTED, entry("WITHHELD"), NOBODY], VisitState.WITHHELD),
+        ([CLOSED, ACCEPTED, entry("WITHDRAWN")], VisitState.WITHDRAWN),
+        ([CLOSED, ACCEPTED, entry("ACTIVE"), DISPLAYED], VisitState.DISPLAYED),
+    ],
+)
+def test_the_state_does_not_depend_on_the_order_of_the_lines(lines: list[dict[str, Any]], state: VisitState) -> None:
+    assert {state_of(order) for order in itertools.permutations(lines)} == {state}
+
+
+def test_lines_that_say_nothing_of_a_state_have_none() -> None:
+    assert state_of([NO_RECEIPT_DUE]) is None
