@@ -114,7 +114,7 @@ class PostgresDeadlines:
     async def of_visit(self, facility: str, ma_lk: str) -> list[Deadline]:
         """All clocks of one visit."""
         rows = await self._pool.fetch(_KNOWN, [facility], [ma_lk])
-        return sorted((_deadline(row) for row in rows), key=lambda deadline: (deadline.revision, deadline.started_at))
+        return sorted((_deadline(row) for row in rows), key=lambda deadline: (deadline.revision, deadline.clock))
 
     async def _learn(self, merged: Sequence[Facts]) -> list[Change]:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from events.deadline import DeadlineChanged
 from streams.adapters.postgres import patiently
 from streams.domain.story import StoryLine, VisitState, state_of
 
@@ -90,5 +91,7 @@ def _listed(lines: list[dict[str, Any]], states: Collection[VisitState]) -> list
     state = state_of(newest)
     if states and state not in states:
         return []
+    # A clock that moved is no news of the visit, unless nothing else is known of it.
+    *_, last = [line for line in newest if line["type"] != DeadlineChanged.topic] or newest
     shown = ("facility", "ma_lk", "revision", "happened_at")
-    return [{name: newest[-1][name] for name in shown} | {"state": state, "last_event": newest[-1]["type"]}]
+    return [{name: last[name] for name in shown} | {"state": state, "last_event": last["type"]}]

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import structlog
 
-from events.visit import VisitAccepted
 from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
 from streams.adapters.coalescer import Coalescer
 from streams.adapters.ledger import PostgresLedger
@@ -22,7 +21,7 @@ from streams.domain.breaker import LONGEST, PAUSE, Breaker, Position
 from streams.domain.gateway_result import Reply, ResultClass
 from streams.domain.submission import Later, Result, State, Submission, backoff
 from streams.errors import RetryLater
-from streams.metrics import BREAKER_OPEN, CLOSE_TO_RECEIPT, EVENTS, HELD
+from streams.metrics import BREAKER_OPEN, EVENTS, HELD
 from streams.runtime.backlog import Backlog
 from streams.runtime.breakers import NOT_SENT, Breakers
 from streams.stages.forward import Gateway, forward, outcome
@@ -177,9 +176,6 @@ def _count(result: Result, state: State | None) -> None:
     if isinstance(result.outcome, Later) or state != result.happening.value:
         return
     EVENTS.labels(STAGE, result.outcome.topic).inc()
-    if isinstance(result.outcome, VisitAccepted):
-        waited = result.outcome.received_at - result.outcome.closed_at
-        CLOSE_TO_RECEIPT.observe(max(0.0, waited.total_seconds()))
 
 
 async def _insist(work: Callable[[], Awaitable[T]]) -> T:
