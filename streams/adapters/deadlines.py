@@ -30,9 +30,13 @@ on conflict (facility, ma_lk, revision) do update set
     stopped_by = least(known.stopped_by, excluded.stopped_by),
     not_due_because = least(known.not_due_because, excluded.not_due_because)
 """
+# No event tells that the gateway has the same content already (GATEWAY §12.4): the ledger knows.
 _FACTS = """
-select facility, ma_lk, revision, closed_at, received_at, displayed_at, stopped_by, not_due_because
+select facility, ma_lk, revision, deadline_facts.closed_at, received_at, displayed_at,
+    coalesce(stopped_by, case when submission.state = 'NOT_DUE' then submission.reason end) as stopped_by,
+    not_due_because
 from deadline_facts join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
+left join submission using (facility, ma_lk, revision)
 order by facility, ma_lk, revision
 """
 _KNOWN = """

@@ -61,6 +61,7 @@ _BY_ENTRY_STATE = {
     EntryState.WITHHELD: VisitState.WITHHELD,
     EntryState.WITHDRAWN: VisitState.WITHDRAWN,
 }
+_ENDED_BEFORE = ("REJECTED", "REFUSED")  # the visit's own event says so
 _RANK = {state: rank for rank, state in enumerate(VisitState)}
 
 
@@ -74,6 +75,6 @@ def _told_by(line: Mapping[str, Any]) -> VisitState | None:
     if line["type"] == HealthBookEntry.topic:
         return _BY_ENTRY_STATE[detail["state"]]
     if line["type"] == DeadlineChanged.topic:
-        nobody = (detail["clock"], detail["state"]) == ("receipt-to-shown", DeadlineState.NOT_DUE)
-        return VisitState.NOT_DUE if nobody else None
+        nothing_due = detail["state"] == DeadlineState.NOT_DUE and detail["reason"] not in _ENDED_BEFORE
+        return VisitState.NOT_DUE if nothing_due else None
     return _BY_TYPE.get(line["type"])

@@ -62,14 +62,26 @@ class Processor:
         self.progress = time.monotonic()
 
     async def learn(self, messages: Sequence[Any]) -> None:
-        """Facts of these Kafka messages are durable, and the clocks moved, when it returns."""
-        facts = [found for message in messages if (found := await self._facts(message)) is not None]
-        self._measure(await patiently(lambda: self._deadlines.learn(facts)))
-        EVENTS.labels(STAGE, "stored").inc(len(facts))
-        self.progress = time.monotonic()
+        """Facts of these Kafka messages are durable, and the clocks moved, when it returns. Raises Fatal."""
+        records = [_Record(message) for message in messages]
+        await self._learn([(record, found) for record in records if (found := await self._facts(record)) is not None])
+
+    async def _learn(self, told: "Sequence[tuple[_Record, Facts]]") -> None:
+        try:
+            self._measure(await patiently(lambda: self._deadlines.learn([facts for _, facts in told])))
+        except Exception as error:  # noqa: BLE001 - what the tables cannot hold costs one record, not every clock
+            if len(told) > 1:  # one record spoils the batch: find it, let the others pass
+                for one in told:
+                    await self._learn([one])
+                return
+            log.error("record put aside", stage=STAGE, reason=Reason.UNEXPECTED, error=type(error).__name__)
+            await patiently(lambda: self._dead_letters.put(told[0][0], Reason.UNEXPECTED))
+        else:
+            EVENTS.labels(STAGE, "stored").inc(len(told))
 
     async def look(self) -> None:
         """Moves the clocks whose time has come and tells what changed."""
+        self.progress = time.monotonic()
         while changes := await patiently(self._deadlines.look):
             self._measure(changes)
         while told := await patiently(self._deadlines.unannounced):
@@ -84,8 +96,7 @@ class Processor:
             if row["nearest"] is not None:
                 DEADLINE_NEAREST.labels(row["clock"]).set((row["nearest"] - now).total_seconds())
 
-    async def _facts(self, message: Any) -> Facts | None:
-        record = _Record(message)
+    async def _facts(self, record: "_Record") -> Facts | None:
         try:
             event = await patiently(
                 lambda: self._serde.decode(self._events[record.topic], record.value, record.headers)

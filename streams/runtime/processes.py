@@ -230,6 +230,7 @@ def deadlines_work(settings: Settings) -> Work:
             try:
                 store = PostgresDeadlines(parts.pool, clocks, _now)
                 processor = Processor(store, parts.serde, producer, settings.poison_per_minute)
+                health.progress = lambda: processor.progress
                 app = application(processor, settings.kafka_bootstrap_servers, settings.home / "faust")
                 await app.start()
                 health.ready = True

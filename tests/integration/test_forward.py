@@ -289,6 +289,24 @@ async def test_a_newer_revision_takes_the_place_of_one_that_waits(bench: Any) ->
         assert await b.events() == {"visit.accepted.v1": 2}
 
 
+async def test_the_same_content_again_is_not_due_and_not_sent(bench: Any) -> None:
+    async with bench() as b:
+        await record([await b.signed(25, revision=1)], b.ledger)
+        async with b.dispatching():
+            await b.settled()
+            await record([await b.signed(25, revision=2)], b.ledger)
+            states = await b.settled()
+            assert states == {("TEST-25", 1): "ACCEPTED", ("TEST-25", 2): "NOT_DUE"}
+            # Back to what the gateway had before the last version: that is a new version again.
+            await record([await b.signed(25, revision=3, advice=1)], b.ledger)
+            await b.settled()
+            await record([await b.signed(25, revision=4)], b.ledger)
+            states = await b.settled()
+        assert [states["TEST-25", revision] for revision in (3, 4)] == ["ACCEPTED", "ACCEPTED"]
+        assert await b.pool.fetchval("select reason from submission where revision = 2") == "SAME_CONTENT"
+        assert await b.events() == {"visit.accepted.v1": 3}
+
+
 async def test_an_answer_for_an_overtaken_revision_is_history(bench: Any) -> None:
     async with bench("hang=seconds:1.5,count:1") as b:
         await record([await b.signed(29, revision=1)], b.ledger)

@@ -16,8 +16,14 @@ CLOSED, VALIDATED, SIGNED = line("visit.closed.v1"), line("visit.validated.v1"),
 ACCEPTED, HELD = line("visit.accepted.v1"), line("visit.held.v1")
 REJECTED, REFUSED = line("visit.rejected.v1"), line("visit.refused.v1")
 DISPLAYED = line("health-book.displayed.v1")
-NOBODY = line("deadline.changed.v1", clock="receipt-to-shown", state="NOT_DUE")
-NO_RECEIPT_DUE = line("deadline.changed.v1", clock="closed-to-receipt", state="NOT_DUE")
+
+
+def not_due(clock: str, reason: str) -> dict[str, Any]:
+    return line("deadline.changed.v1", clock=clock, state="NOT_DUE", reason=reason)
+
+
+NOBODY, SAME = not_due("receipt-to-shown", "NO_IDENTIFIER"), not_due("closed-to-receipt", "SAME_CONTENT")
+AFTER_REJECTION, AFTER_REFUSAL = (not_due("closed-to-receipt", reason) for reason in ("REJECTED", "REFUSED"))
 
 
 def entry(state: str) -> dict[str, Any]:
@@ -28,12 +34,13 @@ def entry(state: str) -> dict[str, Any]:
     ("lines", "state"),
     [
         ([CLOSED], VisitState.CLOSED),
-        ([CLOSED, REJECTED, NO_RECEIPT_DUE], VisitState.REJECTED),
+        ([CLOSED, REJECTED, AFTER_REJECTION], VisitState.REJECTED),
         ([CLOSED, VALIDATED, SIGNED, DISPLAYED, REJECTED], VisitState.DISPLAYED),
         ([CLOSED, VALIDATED, HELD], VisitState.HELD),
         ([CLOSED, VALIDATED, SIGNED, HELD, ACCEPTED], VisitState.ACCEPTED),
-        ([CLOSED, VALIDATED, SIGNED, REFUSED, NO_RECEIPT_DUE], VisitState.REFUSED),
+        ([CLOSED, VALIDATED, SIGNED, REFUSED, AFTER_REFUSAL], VisitState.REFUSED),
         ([CLOSED, ACCEPTED, NOBODY], VisitState.NOT_DUE),
+        ([CLOSED, VALIDATED, SIGNED, SAME], VisitState.NOT_DUE),
         ([CLOSED, ACCEPTED, entry("ACTIVE")], VisitState.PUBLISHED),
         ([CLOSED, ACCEPTED, entry("WITHHELD"), NOBODY], VisitState.WITHHELD),
         ([CLOSED, ACCEPTED, entry("WITHDRAWN")], VisitState.WITHDRAWN),
@@ -45,4 +52,4 @@ def test_the_state_does_not_depend_on_the_order_of_the_lines(lines: list[dict[st
 
 
 def test_lines_that_say_nothing_of_a_state_have_none() -> None:
-    assert state_of([NO_RECEIPT_DUE]) is None
+    assert state_of([AFTER_REJECTION]) is None
