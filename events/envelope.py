@@ -1,6 +1,6 @@
 """CloudEvents 1.0.2 headers in Kafka binary mode: who says what about which visit, readable without the schema."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -65,9 +65,9 @@ def headers(event: Event, time: datetime, traceparent: str | None = None) -> Hea
     return [(name, value.encode()) for name, value in pairs]
 
 
-def read_headers(pairs: Sequence[tuple[str, bytes]] | Iterable[tuple[str, bytes]]) -> Meta | None:
+def read_headers(pairs: Iterable[tuple[str, bytes | None]]) -> Meta | None:
     """The headers of a record, or None when it is not a CloudEvent of ours (a foreign producer may omit them)."""
-    found = {name: value.decode("utf-8", "replace") for name, value in pairs}
+    found = {name: value.decode("utf-8", "replace") for name, value in pairs if value is not None}
     try:
         return Meta(
             id=found["ce_id"],

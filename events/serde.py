@@ -55,7 +55,7 @@ class Serde:
         fastavro.schemaless_writer(body, parsed_schema(topic), to_record(event))
         return body.getvalue()
 
-    async def decode(self, event: type[T], value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()) -> T:
+    async def decode(self, event: type[T], value: bytes | None, headers: Iterable[tuple[str, bytes | None]] = ()) -> T:
         """The event in a record. Raises UndecodableError, RegistryUnreachableError.
 
         A class that knows fewer fields than its topic has (`EntryVersion`) costs less: the others are skipped.
@@ -83,9 +83,9 @@ class Serde:
         return self._writers[schema_id]
 
 
-def _split(value: bytes, headers: Iterable[tuple[str, bytes]]) -> tuple[int, bytes]:
+def _split(value: bytes, headers: Iterable[tuple[str, bytes | None]]) -> tuple[int, bytes]:
     for name, content in headers:
-        if name == SCHEMA_ID_HEADER and len(content) == _PREFIX.size and content[0] == MAGIC:
+        if name == SCHEMA_ID_HEADER and content is not None and len(content) == _PREFIX.size and content[0] == MAGIC:
             return int.from_bytes(content[1:]), value
     if len(value) < _PREFIX.size or value[0] != MAGIC:
         raise UndecodableError("NOT_AVRO")

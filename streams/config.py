@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     gateway_lease: Annotated[
         float, Field(gt=0, description="Seconds after which the attempt of a dispatcher that went away is taken over")
     ] = 30.0
+    hold_retry: Annotated[
+        float, Field(gt=0, description="Seconds between two tries of what a facility's broken privacy list holds up")
+    ] = 30.0
     retry_scale: Annotated[float, Field(gt=0, description="Multiplies the waiting times between attempts")] = 1.0
     outbox_keep: Annotated[float, Field(ge=0, description="Seconds that relayed outbox rows are kept for repair")] = (
         3600.0

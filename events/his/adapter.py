@@ -3,7 +3,7 @@
 import asyncio
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,9 @@ from events.his.spool import DEFAULT_LIMIT, HandOver
 from events.his.store import Store
 
 WAITING = "WAITING"
-_MOST_REVISION = 2**63 - 1
+_MOST_REVISION = 2**62
+"""Below the largest integer of SQLite and Avro, so that there is room for the next one."""
+_EARLIEST, _AHEAD = datetime(2000, 1, 1, tzinfo=UTC), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +75,31 @@ class Adapter:
         await self._store.close()
 
     async def close_visit(
-        self, source: Source, *, revision: int | None = None, closed_at: datetime | None = None
+        self,
+        source: Source,
+        *,
+        revision: int | None = None,
+        closed_at: datetime | None = None,
+        again: bool = False,
     ) -> Receipt:
         """Hands one dossier over; durable on this machine when it returns, on the bus soon after.
 
         `source`: a folder or zip of table files, an envelope (path or bytes), or `{"XML1": bytes, …}`. `revision`: the
         rising number of the HIS; without it the spool gives one, and the same bytes again are the same revision.
-        `closed_at`: aware; without it now. Many calls at once share the disk's work. Raises DossierError,
-        SpoolFullError, SpoolError; then nothing was taken.
+        `closed_at`: aware, not in the future; without it now. `again`: what was handed over before is sent once more,
+        as the same revision, after it was rejected or held for a reason outside of the dossier. Many calls at once
+        share the disk's work. Raises DossierError, SpoolFullError, SpoolError; then nothing was taken.
         """
         if revision is not None and not 0 < revision <= _MOST_REVISION:
             raise DossierError("REVISION")
-        if closed_at is not None and closed_at.tzinfo is None:
+        if closed_at is not None and (
+            closed_at.tzinfo is None or not _EARLIEST <= closed_at <= datetime.now(UTC) + _AHEAD
+        ):
             raise DossierError("CLOSED_AT")
         self._publisher.check()
         dossier, ma_lk, digest = await asyncio.to_thread(_read, source)
         placed = await self._store.put(
-            HandOver(self.facility, ma_lk, revision, closed_at or datetime.now(UTC), digest, dossier)
+            HandOver(self.facility, ma_lk, revision, closed_at or datetime.now(UTC), digest, dossier, again)
         )
         self._publisher.wake()
         return Receipt(placed.event_id, placed.revision, ma_lk, placed.repeated, dossier.ignored, placed.position)

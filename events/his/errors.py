@@ -151,15 +151,15 @@ class DossierError(HisError):
         ),
         "REVISION": Explanation(
             "Số lần sửa (revision) phải là số nguyên dương.",
-            "The revision must be a positive integer of at most 63 bits.",
+            "The revision must be a positive integer of at most 62 bits.",
             "Dùng số tăng dần của HIS hoặc bỏ trống.",
             "Give the rising number of the HIS, or none.",
         ),
         "CLOSED_AT": Explanation(
-            "Thời điểm đóng lượt khám thiếu múi giờ.",
-            "The time of closing has no time zone.",
-            "Dùng thời điểm có múi giờ (ví dụ UTC+7).",
-            "Give an aware datetime (for instance UTC+7).",
+            "Thời điểm đóng lượt khám thiếu múi giờ, trước năm 2000 hoặc ở tương lai.",
+            "The time of closing has no time zone, is before 2000 or lies in the future.",
+            "Dùng thời điểm thật có múi giờ (ví dụ UTC+7).",
+            "Give the true time as an aware datetime (for instance UTC+7).",
         ),
     }
 

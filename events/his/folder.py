@@ -67,7 +67,10 @@ class FolderAdapter:
         self._full = False
         for item in items:
             if item.path not in self._handed and not self._full:
-                await self._hand_over(item)
+                try:
+                    await self._hand_over(item)
+                except OSError as error:  # one that cannot be read or moved holds up no other
+                    logger.warning("an item cannot be handed over yet: %s", type(error).__name__)
         for item, receipt in list(self._handed.values()):
             try:
                 await self._follow(item, receipt)

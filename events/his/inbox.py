@@ -17,6 +17,8 @@ _PARTIAL = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".upload")
 _NOTES = ("thumbs.db", "desktop.ini", "manifest.json", "readme.txt")
 """What systems and `healthbook dossier new` leave beside dossiers."""
 
+_LONGEST_NAME = 200
+
 Signature = tuple[tuple[str, int, int], ...]
 """Names, sizes and times of everything in an item: unchanged between two looks means completely written."""
 
@@ -47,9 +49,7 @@ class Inbox:
         left = 0
         for item in items:
             target = self.work / item.path.name
-            if self._seen.get(item.path) == item.signature and not target.exists():
-                item.path.rename(target)
-            else:
+            if self._seen.get(item.path) != item.signature or target.exists() or not _moved(item.path, target):
                 left += 1
         self._seen = {item.path: item.signature for item in items}
         return left
@@ -62,10 +62,18 @@ class Inbox:
         """Writes the report, then moves the item beside it. False when the item changed since it was read."""
         if _signature(item.path) != item.signature:
             return False
-        target = _free_name(folder / item.path.name)
+        target = _free_name(folder / _short(item.path.name))
         report.write(target)
         item.path.rename(target)
         return True
+
+
+def _moved(path: Path, target: Path) -> bool:
+    try:
+        path.rename(target)
+    except OSError:
+        return False  # somebody holds it open: the next look tries again, the others need not wait
+    return True
 
 
 def _items(folder: Path) -> list[Item]:
@@ -76,8 +84,8 @@ def _items(folder: Path) -> list[Item]:
             continue
         try:
             signature = _signature(path)
-        except FileNotFoundError:
-            continue  # it was renamed or removed while we looked
+        except OSError:
+            continue  # it was renamed or removed while we looked, or nobody may read it yet
         if signature:  # an empty folder is still being filled
             found.append((max(time for _, _, time in signature), Item(path, signature)))
     return [item for _, item in sorted(found, key=lambda pair: (pair[0], pair[1].path.name))]
@@ -86,6 +94,14 @@ def _items(folder: Path) -> list[Item]:
 def _signature(path: Path) -> Signature:
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     return tuple((file.name, status.st_size, status.st_mtime_ns) for file in files for status in [file.lstat()])
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for what is put before and behind it: most disks take 255 bytes."""
+    path = Path(name)
+    room = _LONGEST_NAME - len(path.suffix.encode())
+    stem = path.stem.encode()
+    return name if len(stem) <= room else stem[:room].decode(errors="ignore") + path.suffix
 
 
 def _free_name(path: Path) -> Path:

@@ -78,6 +78,8 @@ class Report:
             "HANDED OVER BEFORE: the bus has exactly these bytes already, nothing new was sent.",
             "Nếu cần thay bản sửa sau đó bằng nội dung này, hãy đóng lại với số revision mới.",
             "To put it in place of a later correction, close it again with a new revision number.",
+            "Nếu hồ sơ bị từ chối hoặc giữ lại vì lý do ngoài hồ sơ (đã khắc phục): `healthbook visit close --again`.",
+            "If it was rejected or held for a reason outside of the dossier: `healthbook visit close --again`.",
         ]
 
     @staticmethod

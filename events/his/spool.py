@@ -73,6 +73,8 @@ class HandOver:
     closed_at: datetime
     digest: bytes
     dossier: DossierInput
+    again: bool = False
+    """Send it although exactly this was sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +181,16 @@ class Spool:
         revision, repeated = decide(before, item.digest, item.revision, int(now.timestamp()))
         event = VisitClosed(*visit, revision, item.closed_at, ())
         if repeated:
-            return Placed(event_id(event), revision, True, self._again(visit, revision, item.digest))
+            waiting = self._again(visit, revision, item.digest)
+            if waiting is not None or not item.again:
+                return Placed(event_id(event), revision, True, waiting)
         size = item.dossier.size
         if self._used + size > self._limit:
             return SpoolFullError("SPOOL_FULL")
         if not room.take(size):
             return SpoolFullError("DISK_FULL")
         handed = (*visit, revision, item.digest, int(now.timestamp()))
-        self._db.execute("INSERT INTO handed VALUES (?, ?, ?, ?, ?)", handed)
+        self._db.execute("INSERT OR REPLACE INTO handed VALUES (?, ?, ?, ?, ?)", handed)
         entry = self._db.execute(
             "INSERT INTO entry (facility, ma_lk, revision, digest, closed_at, bytes) VALUES (?, ?, ?, ?, ?, ?)",
             (*visit, revision, item.digest, round(item.closed_at.timestamp() * 1000), size),
@@ -194,7 +198,7 @@ class Spool:
         for place, file in enumerate(item.dossier.files()):
             self._db.execute("INSERT INTO file VALUES (?, ?, ?, ?)", (entry, place, *file))
         self._used += size
-        return Placed(event_id(event), revision, False, entry)
+        return Placed(event_id(event), revision, repeated, entry)
 
     def _again(self, visit: tuple[str, str], revision: int, digest: bytes) -> int | None:
         """Position when it still waits; one that was refused gets another try, since a person asked for it."""

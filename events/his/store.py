@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from events.his.disk import translated
-from events.his.errors import HisError
 from events.his.spool import HandOver, Placed, Refused, Spool
 from events.visit import VisitClosed
 
@@ -57,10 +56,10 @@ class Store:
         while self._queue:
             group, self._queue = self._queue[:_GROUP], self._queue[_GROUP:]
             work = partial(self._spool.put, [item for item, _ in group], datetime.now(UTC))
-            answers: Sequence[Placed | HisError]
+            answers: Sequence[Placed | Exception]
             try:
                 answers = await self._run(work)
-            except HisError as error:
+            except Exception as error:  # noqa: BLE001 - handed on to those who wait
                 answers = [error] * len(group)
             for (_, future), answer in zip(group, answers, strict=True):
                 if future.done():

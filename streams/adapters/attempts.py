@@ -21,8 +21,12 @@ from streams.domain.submission import MOVES, Later, Result, State, Submission
 LEASE_EXPIRED = "LEASE_EXPIRED"
 """Code of an attempt whose dispatcher went away: the gateway may have the dossier."""
 
+LEASE_LOST = "LEASE_LOST"
+"""Code of an attempt that its dispatcher broke off because it could not keep the lease: it may have arrived."""
+
 _CLAIM_LOCK = 0x636C61696D  # any constant: two dispatchers must not count the free places at once
 
+# A probe is the least tried visit: a few poisoned ones, which are the oldest, would else keep a lane closed for ever.
 # `lane` walks from facility to facility through the index, so that a long backlog of one costs the others nothing.
 _CLAIM = """
 with recursive lane as (
@@ -35,8 +39,8 @@ with recursive lane as (
     from lane where lane.facility is not null
 ), busy as (
     select facility, count(*) as sends from submission where state in ('SENDING', 'OVERTAKEN') group by facility
-), due as (
-    select candidate.id
+), usual as (
+    select candidate.id, due_at
     from lane left join busy using (facility) cross join lateral (
         select id, due_at from submission as waiting
         where waiting.facility = lane.facility and state in ('READY', 'WAITING')
@@ -47,11 +51,31 @@ with recursive lane as (
                     and other.state in ('SENDING', 'OVERTAKEN')
             )
         order by due_at
-        limit greatest(0, case when lane.facility = any($5::text[]) then 1 else $2::bigint end - coalesce(sends, 0))
+        limit case when $8 then 0 else greatest(0, $2::bigint - coalesce(sends, 0)) end
         for update skip locked
     ) as candidate
-    where lane.facility <> all($4::text[])
-    order by candidate.due_at
+    where lane.facility <> all($4::text[] || $5::text[])
+    order by candidate.due_at limit $1
+), probe as (
+    select candidate.id, due_at
+    from lane left join busy using (facility) cross join lateral (
+        select id, due_at, attempts from submission as waiting
+        where waiting.facility = lane.facility and state in ('READY', 'WAITING')
+            and next_attempt_at <= statement_timestamp()
+            and not exists (
+                select from submission as other
+                where other.facility = waiting.facility and other.ma_lk = waiting.ma_lk
+                    and other.state in ('SENDING', 'OVERTAKEN')
+            )
+        order by attempts, due_at
+        limit greatest(0, 1 - coalesce(sends, 0))
+        for update skip locked
+    ) as candidate
+    where lane.facility <> all($4::text[]) and ($8 or lane.facility = any($5::text[]))
+    order by candidate.attempts, candidate.due_at limit $1
+), due as (
+    select id from (table usual union all table probe) as candidate
+    order by due_at
     limit greatest(0, least($1::bigint, $6::bigint - (
         select count(*) from submission_attempt where started_at > statement_timestamp() - $7::interval
     )))
@@ -85,6 +109,7 @@ from (
     order by id for update of submission skip locked
 ) as kept
 where submission.id = kept.id
+returning submission.id, attempts
 """
 
 _EXPIRED = """
@@ -176,9 +201,10 @@ class PostgresAttempts:
         found = {row["id"] for row in rows}
         return [submission.id in found for submission in submissions]
 
-    async def renew(self, submissions: Collection[Submission], lease: timedelta) -> None:
-        """Keeps the leases of attempts in flight."""
-        await patiently(lambda: self._pool.execute(_RENEW, *_fences(submissions), lease), "database")
+    async def renew(self, submissions: Collection[Submission], lease: timedelta) -> set[tuple[int, int]]:
+        """Keeps the leases of attempts in flight; answers (id, attempt) of those that it could keep."""
+        rows = await patiently(lambda: self._pool.fetch(_RENEW, *_fences(submissions), lease), "database")
+        return {(row["id"], row["attempts"]) for row in rows}
 
     async def expired(self) -> list[Submission]:
         """Attempts whose dispatcher went away; `started_at` of them is now."""

@@ -109,6 +109,10 @@ class FacilityRegister:
         self._path = path
         self._entries: dict[str, Watched[Facility | None]] = {}
 
+    def is_there(self) -> bool:
+        """Whether there is a register at all."""
+        return self._path.is_dir()
+
     def get(self, code: str) -> Facility | None:
         """The facility, or None when it is not registered. Raises FacilityError when its entry cannot be used."""
         if not _CODE.fullmatch(code):  # the code may come from a dossier: as a path it must not lead anywhere else

@@ -8,6 +8,10 @@ from typing import Any
 
 from streams.domain.gateway_result import Answer, Reply, ResultClass, classify
 
+WRONG_PASSWORD = "SESSION_401"  # noqa: S105 - the code of an answer
+"""The one answer to `take` after which the same account is never tried again by itself (GATEWAY §3): every further try
+would help to lock it. Anything else (a proxy's bare 401, 501, 999) may pass; the breaker spaces those tries."""
+
 REFRESH_EARLY = timedelta(seconds=60)
 USUAL_LIFE = timedelta(minutes=10)
 """The gateway's own session limit; used when `expires_in` cannot be read."""
@@ -87,7 +91,7 @@ class Sessions:
         try:
             token = await self._take(account)
         except SessionRefusedError as refused:
-            if refused.reply.result is ResultClass.AUTH:
+            if refused.reply.code == WRONG_PASSWORD:
                 self._wrong[account.facility] = account, refused.reply
             raise
         self._tokens[account.facility] = token

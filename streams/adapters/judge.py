@@ -10,6 +10,7 @@ from streams.adapters.facilities import SIGNING_CERTIFICATE, FacilityError, Faci
 from streams.domain.dossier.verdict import Verdict, judge
 from streams.domain.dossier.visit import Registration
 from streams.domain.signature import SignatureError, verify_envelope
+from streams.errors import RetryLater
 
 
 class RegisteredJudge:
@@ -20,7 +21,7 @@ class RegisteredJudge:
         self._size_limit = size_limit
 
     def __call__(self, visit: VisitClosed, now: datetime) -> Verdict:
-        """See the port."""
+        """See the port. Raises RetryLater while the register cannot be read."""
         return judge(
             visit.tables if visit.envelope is None else visit.envelope,
             now=now,
@@ -53,6 +54,8 @@ class _Registrations(Mapping[str, Registration]):
         self._register = register
 
     def __getitem__(self, code: str) -> Registration:
+        if not self._register.is_there():
+            raise RetryLater("facility register: the folder is not there")  # a mount that is away is no verdict
         try:
             facility = self._register.get(code)
         except FacilityError:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiokafka
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streams.errors import Fatal, RetryLater
 
 MAX_REQUEST = 32 * 1024 * 1024
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What the client or the broker says for ever about one record; caught before AWAY, of which they are."""
 
 AWAY = (KafkaConnectionError, KafkaError, OSError, TimeoutError)
 """What the client raises while the broker restarts, elects, or is out of reach."""

@@ -89,7 +89,13 @@ _BACKLOG = """
 select count(*) as waiting, extract(epoch from min(added_at))::float8 as oldest
 from submission where state in ('READY', 'WAITING', 'SENDING', 'OVERTAKEN')
 """
-_HELD = "select reason, count(*) as number from submission where state = 'HELD' group by reason"
+_HELD = """
+select reason, count(*) as number
+from (
+    select reason from submission where state = 'HELD' union all select reason from hold where ended_at is null
+) as held
+group by reason
+"""
 
 
 _ATTEMPTS = """

@@ -22,13 +22,15 @@ UNREACHABLE: tuple[type[BaseException], ...] = (
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the server's last words reached an idle connection, which asyncpg then cannot use
-    asyncpg.TooManyConnectionsError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.DiskFullError,
+    asyncpg.InsufficientResourcesError,  # disk, memory or connections have run out
+    asyncpg.TransactionRollbackError,  # a deadlock, a serialization failure
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # it became a replica: the address will lead to another one
+    asyncpg.UndefinedTableError,  # not migrated yet
     TimeoutError,
 )
-"""What may pass by itself: the database restarts, is full, or chose us in a deadlock."""
+"""What may pass by itself, or by an operator's hand: it says nothing about the record that was being processed."""
 
 
 async def connect(url: str, size: int = 8) -> "asyncpg.Pool[asyncpg.Record]":

@@ -122,6 +122,7 @@ class Relay:
                 self.progress = time.monotonic()
             except UNREACHABLE as error:
                 log.warning("outbox cannot be read", cause=type(error).__name__)
+                self.progress = time.monotonic()  # waiting for the database is no reason to be restarted
                 await asyncio.sleep(1)
             await asyncio.sleep(POLL_SECONDS)
 
@@ -220,7 +221,11 @@ class Relay:
             consumer.seek(where, max(start, floor["next_offset"]))
             while await consumer.position(where) < end:
                 for record in (await consumer.getmany(where, timeout_ms=500)).get(where, []):
-                    position = int(dict(record.headers)[SEQ_HEADER])
+                    seq = dict(record.headers).get(SEQ_HEADER)
+                    if seq is None:  # somebody wrote to our topic by hand; it is not of the outbox
+                        log.error("a record without sequence number", shard=str(shard), offset=record.offset)
+                        continue
+                    position = int(seq)
             return position
         finally:
             await consumer.stop()

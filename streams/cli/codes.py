@@ -13,6 +13,7 @@ from streams.domain.gateway_result import CLASSES
 from streams.domain.signature import SignatureFault
 from streams.errors import Reason
 from streams.stages.forward import CORRECTIONS, HOLDS
+from streams.stages.publish import POLICY
 from streams.stages.validate import REVISION_CONFLICT
 
 PAGE = Path("docs/codes.md")
@@ -79,7 +80,7 @@ def _lines() -> Iterator[str]:
         "Holds",
         "In `visit.held.v1`: the visit waits for a person.",
         _BILINGUAL,
-        [(hold.reason, hold.message_vi, hold.mend_vi, hold.message_en, hold.mend_en) for hold in HOLDS]
+        [(hold.reason, hold.message_vi, hold.mend_vi, hold.message_en, hold.mend_en) for hold in (*HOLDS, POLICY)]
         + [(code, *_woven(text)) for code, text in TEXTS.items()]
         + [(str(fault), *_woven(OTHER)) for fault in SignatureFault],
     )

@@ -18,12 +18,13 @@ FIELDS = ("event_id", "facility", "ma_lk", "revision", "repeated")
 @click.command("close")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--facility", required=True, help="MA_CSKCB of the facility that closed the visit, 5 characters.")
-@click.option("--revision", type=click.IntRange(1, 2**63 - 1), help="The HIS's own rising number.  [default: given]")
+@click.option("--revision", type=click.IntRange(1, 2**62), help="The HIS's own rising number.  [default: given]")
 @click.option(
     "--closed-at",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
     help="When the visit closed, with zone.  [default: now]",
 )
+@click.option("--again", is_flag=True, help="Send it once more although the bus had it: after a reason outside of it.")
 @click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="Spool folder.  [default: below home]")
 @click.option("--wait", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds for the broker.")
 @click.option("--dry-run", is_flag=True, help="Reads the dossier, hands nothing over.")
@@ -33,6 +34,7 @@ def visit_close(
     facility: str,
     revision: int | None,
     closed_at: datetime | None,
+    again: bool,
     spool: Path | None,
     wait: float,
     dry_run: bool,
@@ -51,7 +53,7 @@ def visit_close(
             _answer({"facility": facility, "ma_lk": visit_key(read_dossier(path)), "dry_run": True}, output)
             return
         adapter = Adapter(facility, folder, settings.kafka_bootstrap_servers, settings.schema_registry_url)
-        receipt, arrived = asyncio.run(_close(adapter, path, revision, closed_at, wait))
+        receipt, arrived = asyncio.run(_close(adapter, path, revision, closed_at, wait, again=again))
     except HisError as error:
         fail(explain(error), Exit.NO)
     _answer(
@@ -61,6 +63,7 @@ def visit_close(
             "ma_lk": receipt.ma_lk,
             "revision": receipt.revision,
             "repeated": receipt.repeated,
+            "sent_again": receipt.repeated and again,
             "on_bus": arrived,
         },
         output,
@@ -74,10 +77,10 @@ def visit_close(
 
 
 async def _close(
-    adapter: Adapter, path: Path, revision: int | None, closed_at: datetime | None, wait: float
+    adapter: Adapter, path: Path, revision: int | None, closed_at: datetime | None, wait: float, *, again: bool
 ) -> tuple[Receipt, bool]:
     async with adapter:
-        receipt = await adapter.close_visit(path, revision=revision, closed_at=closed_at)
+        receipt = await adapter.close_visit(path, revision=revision, closed_at=closed_at, again=again)
         try:
             async with asyncio.timeout(wait):
                 await adapter.flush()
@@ -98,5 +101,5 @@ def _answer(document: dict[str, Any], output: str) -> None:
         return
     for name, value in document.items():
         click.echo(f"{name}: {str(value).lower() if isinstance(value, bool) else value}")
-    if document.get("repeated"):
+    if document.get("repeated") and not document["sent_again"]:
         say("handed over before with exactly these bytes: nothing new was sent")

@@ -91,6 +91,17 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a visit waits for a person, and what that person does."""
+
+    reason: str
+    message_vi: str
+    message_en: str
+    mend_vi: str
+    mend_en: str
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """Not decided yet: the same bytes again, not before `at_least` has passed."""
 

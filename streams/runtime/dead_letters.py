@@ -10,6 +10,7 @@ from streams.adapters import kafka
 from streams.errors import Fatal, Reason, RetryLater
 from streams.metrics import DEAD_LETTERS
 
+_REMEMBERED = 2000
 _KEPT_HEADERS = ("content-type", "traceparent", "__value_schema_id")
 
 
@@ -21,9 +22,17 @@ class DeadLetters:
         self._producer = producer
         self._per_minute = per_minute
         self._recent: deque[float] = deque()
+        self._put: deque[tuple[str, int, int]] = deque(maxlen=_REMEMBERED)
 
     async def put(self, record: Any, reason: Reason) -> None:
-        """Returns when the broker has it. Raises RetryLater; Fatal beyond the limit, with nothing put aside."""
+        """Returns when the broker has it. Raises RetryLater; Fatal beyond the limit, with nothing put aside.
+
+        A batch that comes again brings its bad records again: they are put aside, and counted, once. One that is too
+        large for the broker is put aside without its value; where the whole of it lies, its headers tell.
+        """
+        where = (record.topic, record.partition, record.offset)
+        if where in self._put:
+            return
         self._count()
         origin = {
             "dlq_topic": record.topic,
@@ -34,17 +43,24 @@ class DeadLetters:
             "dlq_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         # Of the origin's headers only those that are ours: a foreign one may say anything.
-        kept = [(name, value) for name, value in record.headers if name.startswith("ce_") or name in _KEPT_HEADERS]
+        kept = [
+            (name, value)
+            for name, value in record.headers
+            if value is not None and (name.startswith("ce_") or name in _KEPT_HEADERS)
+        ]
+        headers = kept + [(name, value.encode()) for name, value in origin.items()]
         try:
-            await self._producer.send_and_wait(
-                record.topic + DLQ_SUFFIX,
-                key=record.key,
-                value=record.value,
-                headers=kept + [(name, value.encode()) for name, value in origin.items()],
-            )
+            try:
+                await self._send(record, record.value, headers)
+            except kafka.TOO_LARGE:
+                await self._send(record, None, headers)
         except kafka.AWAY as error:
             raise RetryLater(f"dead letter: {type(error).__name__}") from error
+        self._put.append(where)
         DEAD_LETTERS.labels(record.topic, self._stage, str(reason)).inc()
+
+    async def _send(self, record: Any, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        await self._producer.send_and_wait(record.topic + DLQ_SUFFIX, key=record.key, value=value, headers=headers)
 
     def _count(self) -> None:
         now = time.monotonic()

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
+from streams.adapters.attempts import LEASE_EXPIRED, LEASE_LOST, Limits, PostgresAttempts
 from streams.adapters.coalescer import Coalescer
 from streams.adapters.ledger import PostgresLedger
 from streams.cancellation import heed_cancellation
@@ -61,7 +61,7 @@ class Dispatcher:
         self._parallel = parallel
         self._scale = scale
         self._chance = chance
-        self._in_flight: dict[int, Submission] = {}
+        self._in_flight: dict[tuple[int, int], _Flight] = {}
         pause, longest = PAUSE * scale, LONGEST * scale
         self._breakers = Breakers(Breaker(3, pause, longest), Breaker(10, pause, longest))
         self._mine = Coalescer(attempts.mine)
@@ -80,10 +80,13 @@ class Dispatcher:
             sends: set[asyncio.Task[None]] = set()
             while not stopping.is_set():
                 self.progress = time.monotonic()
-                claimed = await _insist(self._claim)
+                # The database began the lease after this moment: ours ends first, whatever its clock says.
+                until = asyncio.get_running_loop().time() + self._limits.lease.total_seconds()
+                claimed = await self._insist(self._claim)
                 for submission in claimed:
-                    self._in_flight[submission.id] = submission
-                    task = group.create_task(self._attempt(submission))
+                    flight = _Flight(submission, until)
+                    self._in_flight[flight.key] = flight
+                    task = group.create_task(self._attempt(flight))
                     sends.add(task)
                     task.add_done_callback(sends.discard)
                 await asyncio.sleep(PACE_SECONDS if claimed else POLL_SECONDS)
@@ -109,19 +112,24 @@ class Dispatcher:
             probe=position is Position.HALF_OPEN,
         )
 
-    async def _attempt(self, submission: Submission) -> None:
+    async def _attempt(self, flight: "_Flight") -> None:
         try:
-            result = await self._send(submission)
-            self._breakers.note(submission, result.reply, time.monotonic())
+            result = await self._send(flight)
+            self._breakers.note(flight.submission, result.reply, time.monotonic())
             await self._conclude(result)
         finally:
-            del self._in_flight[submission.id]
+            del self._in_flight[flight.key]
 
-    async def _send(self, submission: Submission) -> Result:
-        if not await _insist(lambda: self._mine(submission)):
+    async def _send(self, flight: "_Flight") -> Result:
+        submission = flight.submission
+        if not await self._insist(lambda: self._mine(submission)):
             return Result(submission, Reply(ResultClass.TEMPORARY, NOT_SENT), Later())
         try:
-            return await forward(submission, self._gateway)
+            # A send that outlives its lease could land behind a newer revision, which another dispatcher sends then.
+            async with asyncio.timeout_at(flight.until) as flight.bound:
+                return await forward(submission, self._gateway)
+        except TimeoutError:
+            return _judged(submission, LEASE_LOST)
         except Exception as error:  # noqa: BLE001 - one dossier that our client cannot bear must not stop the others
             log.error("attempt failed by our own fault", visit=submission.visit.key, error=type(error).__name__)
             return _judged(submission, "CLIENT_ERROR")
@@ -132,7 +140,7 @@ class Dispatcher:
         wait = backoff(submission.attempt, self._chance(), self._scale)
         if isinstance(result.outcome, Later):
             wait = max(wait, result.outcome.at_least)
-        state = await _insist(lambda: self._finish((result, wait)))
+        state = await self._insist(lambda: self._finish((result, wait)))
         log.info(
             "attempt",
             visit=submission.visit.key,
@@ -151,8 +159,13 @@ class Dispatcher:
             await self._conclude(_judged(submission, LEASE_EXPIRED))
 
     async def _renew(self) -> None:
-        if self._in_flight:
-            await self._attempts.renew(list(self._in_flight.values()), self._limits.lease)
+        flights = list(self._in_flight.values())
+        if flights:
+            until = asyncio.get_running_loop().time() + self._limits.lease.total_seconds()
+            kept = await self._attempts.renew([flight.submission for flight in flights], self._limits.lease)
+            for flight in flights:
+                if flight.key in kept:
+                    flight.renewed(until)
 
     async def _measure(self) -> None:
         waiting, oldest, held = await self._ledger.backlog()
@@ -163,8 +176,38 @@ class Dispatcher:
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await _insist(work)
+            await self._insist(work)
             await asyncio.sleep(seconds)
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does it; while the database is away, again and again: waiting is no reason to be restarted."""
+        while True:
+            try:
+                return await work()
+            except RetryLater as trouble:
+                heed_cancellation()
+                self.progress = time.monotonic()
+                log.warning("waiting for a part", cause=str(trouble), seconds=trouble.after)
+                await asyncio.sleep(trouble.after)
+
+
+class _Flight:
+    """An attempt that this process makes, and until when it is certainly ours (seconds of the event loop's clock)."""
+
+    def __init__(self, submission: Submission, until: float) -> None:
+        self.submission = submission
+        self.until = until
+        self.bound: asyncio.Timeout | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.submission.id, self.submission.attempt
+
+    def renewed(self, until: float) -> None:
+        """The database gave the lease again."""
+        self.until = until
+        if self.bound is not None and not self.bound.expired():
+            self.bound.reschedule(until)
 
 
 def _judged(submission: Submission, code: str) -> Result:
@@ -176,14 +219,3 @@ def _count(result: Result, state: State | None) -> None:
     if isinstance(result.outcome, Later) or state != result.happening.value:
         return
     EVENTS.labels(STAGE, result.outcome.topic).inc()
-
-
-async def _insist(work: Callable[[], Awaitable[T]]) -> T:
-    """Does it; while the database is away, again and again."""
-    while True:
-        try:
-            return await work()
-        except RetryLater as trouble:
-            heed_cancellation()
-            log.warning("waiting for a part", cause=str(trouble), seconds=trouble.after)
-            await asyncio.sleep(trouble.after)

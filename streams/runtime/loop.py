@@ -102,9 +102,9 @@ class Loop:
 
     async def run(self) -> None:
         """Raises Fatal; RetryLater when the parts it needs are not there at the start."""
-        await self._prepare()
         wait = 0.0
         try:
+            await self._prepare()
             while not self._stopping.is_set():
                 batch = await self._consumer.getmany(timeout_ms=200, max_records=self._batch_records)
                 self.progress = time.monotonic()
@@ -171,6 +171,7 @@ class Loop:
             event: Any = await self._serde.decode(self._inputs[record.topic], record.value, record.headers)
             if record.key is None or record.key.decode("utf-8", "replace") != event.key:
                 raise DeadLetter(Reason.KEY_MISMATCH)
+            return Received(event, read_headers(record.headers), record)
         except UndecodableError as error:
             await self._dead_letters.put(record, Reason(error.reason))
             return None
@@ -179,7 +180,10 @@ class Loop:
             return None
         except RegistryUnreachableError as error:
             raise RetryLater(str(error)) from None
-        return Received(event, read_headers(record.headers), record)
+        except Exception as error:  # noqa: BLE001 - foreign bytes of a kind that nobody thought of
+            log.error("record put aside", stage=self._stage.name, error=_place(error), **_where(record))
+            await self._dead_letters.put(record, Reason.UNEXPECTED)
+            return None
 
     async def _handle(self, received: Sequence[Received[Any]]) -> Sequence[Event | None]:
         if not received:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import structlog
 
 from events.deadline import DeadlineChanged
 from events.envelope import Event
@@ -41,10 +42,13 @@ from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.service import Health, Work
 from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
 from streams.stages.forward import record
-from streams.stages.publish import publish_all
+from streams.stages.publish import STAGE as PUBLISH
+from streams.stages.publish import held, publish_all
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
 from streams.stages.validate import validate
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ def sign_stage(parts: Parts) -> Stage:
         await holds.add(
             [(told, item.record.topic, item.record.value) for item, told in pairs if isinstance(told, VisitHeld)]
         )
+        await holds.end("sign", [told for told in answers if isinstance(told, VisitSigned)])
         return [None if isinstance(told, VisitHeld) else told for told in answers]
 
     return Stage("sign", (VisitValidated,), (VisitSigned, VisitHeld), handle)
@@ -177,17 +182,62 @@ def forward_work(settings: Settings) -> Work:
     return work
 
 
-def publish_stage(parts: Parts) -> Stage:
-    """visit.accepted.v1 → health-book.entry.v1, through the outbox."""
-    dossiers = LedgerDossiers(parts.pool)
-    facilities = FolderPolicies(parts.settings.facilities_dir)
-    publications = PostgresPublications(parts.pool, Outbox(parts.serde))
+def publish_work(settings: Settings) -> Work:
+    """visit.accepted.v1 → health-book.entry.v1, by the outbox; what may not be shown yet is held, and tried again."""
 
-    async def handle(batch: Sequence[Received[VisitAccepted]]) -> Sequence[None]:
-        await publish_all([item.event for item in batch], dossiers, facilities, publications)
+    async def work(health: Health, stopping: asyncio.Event) -> None:
+        async with connected(settings) as parts:
+            publisher = Publisher(parts)
+            stage = Stage("publish", (VisitAccepted,), (HealthBookEntry, VisitHeld), publisher.handle)
+            loop = _loop(parts, stage)
+            health.progress = lambda: loop.progress
+            _show_backlog(loop)
+            health.ready = True
+            async with asyncio.TaskGroup() as group:
+                group.create_task(loop.run())
+                trying = group.create_task(publisher.try_again())
+                await stopping.wait()
+                loop.stop()
+                trying.cancel()
+
+    return work
+
+
+class Publisher:
+    """publish with its adapters."""
+
+    def __init__(self, parts: Parts) -> None:
+        outbox = Outbox(parts.serde)
+        self._serde = parts.serde
+        self._dossiers = LedgerDossiers(parts.pool)
+        self._facilities = FolderPolicies(parts.settings.facilities_dir)
+        self._publications = PostgresPublications(parts.pool, outbox)
+        self._holds = PostgresHolds(parts.pool, outbox)
+        self._pause = parts.settings.hold_retry
+
+    async def handle(self, batch: Sequence[Received[VisitAccepted]]) -> Sequence[None]:
+        reasons = [held(item.event, self._facilities, _now()) for item in batch]
+        pairs = list(zip(batch, reasons, strict=True))
+        await self._holds.add([(why, item.record.topic, item.record.value) for item, why in pairs if why is not None])
+        await self._publish([item.event for item, why in pairs if why is None])
         return [None] * len(batch)
 
-    return Stage("publish", (VisitAccepted,), (HealthBookEntry,), handle)
+    async def try_again(self) -> None:
+        """What is held comes again by itself once its facility's list can be read."""
+        while True:
+            await asyncio.sleep(self._pause)
+            try:
+                values = await self._holds.waiting(PUBLISH, 500)
+                visits = [await self._serde.decode(VisitAccepted, value) for value in values]
+                mended = [visit for visit in visits if held(visit, self._facilities, _now()) is None]
+                await self._publish(mended)
+                await self._holds.end(PUBLISH, mended)
+            except Exception as error:  # noqa: BLE001 - what is held stays held; the flow goes on
+                log.warning("held visits could not be tried again", error=type(error).__name__)
+
+    async def _publish(self, visits: Sequence[VisitAccepted]) -> None:
+        if visits:
+            await publish_all(visits, self._dossiers, self._facilities, self._publications)
 
 
 def record_stage(parts: Parts) -> Stage:
@@ -263,7 +313,7 @@ PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "validate": lambda settings: stage_work(settings, validate_stage),
     "sign": lambda settings: stage_work(settings, sign_stage),
     "forward": forward_work,
-    "publish": lambda settings: stage_work(settings, publish_stage),
+    "publish": publish_work,
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,
     "deadlines": deadlines_work,

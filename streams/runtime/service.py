@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -86,16 +86,23 @@ async def _until_done(work: Work, health: Health, stopping: asyncio.Event) -> No
             return await work(health, stopping)
         except* RetryLater as group:
             health.ready = False
-            log.warning(
-                "waiting for a part", cause="; ".join(str(trouble) for trouble in group.exceptions), seconds=wait
-            )
+            log.warning("waiting for a part", cause="; ".join(str(trouble) for trouble in _leaves(group)), seconds=wait)
         except* Fatal as group:
-            raise group.exceptions[0] from None
+            raise next(_leaves(group)) from None
         try:
             await asyncio.wait_for(stopping.wait(), wait)
         except TimeoutError:
             wait = min(wait * 2, 15)
     return None
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    """The exceptions in a group of groups: a task group within a task group."""
+    for item in group.exceptions:
+        if isinstance(item, BaseExceptionGroup):
+            yield from _leaves(item)
+        else:
+            yield item
 
 
 def _app(health: Health) -> web.Application:

@@ -79,7 +79,8 @@ def _deadline(clock: Clock, facts: Facts, newer: Sequence[Facts], now: datetime)
     if clock.name == CLOSED_TO_RECEIPT.name:
         start = facts.closed_at
         met = facts.received_at
-        replaced = _first([other.closed_at for other in newer])
+        # A correction that was rejected replaces nothing: this revision is still to be sent.
+        replaced = _first([other.closed_at for other in newer if other.stopped_by != "REJECTED"])
         # Whoever must correct the dossier first has no receipt to wait for; the corrected revision has its own clock.
         not_due = facts.stopped_by
     else:

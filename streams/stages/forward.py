@@ -5,12 +5,11 @@ over. The dispatcher (`streams/runtime/dispatcher.py`) says when.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from events.visit import VisitAccepted, VisitHeld, VisitRefused, VisitSigned
 from streams.domain.gateway_result import Reply, ResultClass
-from streams.domain.submission import Later, Outcome, Result, Submission
+from streams.domain.submission import Hold, Later, Outcome, Result, Submission
 
 
 class Gateway(Protocol):
@@ -96,17 +95,6 @@ def _exhausted(submission: Submission, reply: Reply) -> bool:
     if submission.probe and reply.result is not ResultClass.AUTH:
         return False
     return submission.started_at + reply.duration >= submission.give_up_at
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Why a visit waits for a person, and what that person does."""
-
-    reason: str
-    message_vi: str
-    message_en: str
-    mend_vi: str
-    mend_en: str
 
 
 def _held(submission: Submission, reply: Reply, hold: Hold) -> VisitHeld:

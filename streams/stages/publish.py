@@ -2,15 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from events.health_book import HealthBookEntry
-from events.visit import PersonKeyKind, VisitAccepted
+from events.visit import PersonKeyKind, VisitAccepted, VisitHeld
 from streams.domain.privacy_rules import rules_on
 from streams.domain.projection import project
 from streams.domain.projection_rows import read_tables, visit_day
+from streams.domain.submission import Hold
 
+STAGE = "publish"
+POLICY = Hold(
+    "WITHHOLDING_LIST",
+    "Không đọc được danh sách hạn chế hiển thị riêng của cơ sở, nên chưa đưa lượt khám lên sổ sức khỏe.",
+    "The facility's own list of what to withhold cannot be read, so nothing of the visit is shown yet.",
+    "Sửa withholding.csv của cơ sở (dòng đầu, dấu phẩy, UTF-8); hệ thống tự thử lại.",
+    "Correct withholding.csv of the facility (first line, commas, UTF-8); it is tried again by itself.",
+)
+"""Why this stage holds a visit (docs/codes.md)."""
 AT_ONCE = 32
 """Dossiers in memory together: each may have 27 MB."""
 
@@ -31,7 +41,7 @@ class Facilities(Protocol):
         ...
 
     def withholding(self, code: str) -> Sequence[dict[str, str]]:
-        """Its own rows beside `withholding.csv`. Raises ValueError: then nothing of it may be shown."""
+        """Its own rows beside `withholding.csv`. Raises ValueError or OSError: then nothing of it may be shown."""
         ...
 
 
@@ -55,6 +65,30 @@ async def publish(
     tables = read_tables(await dossiers.envelope(visit.facility, visit.ma_lk, visit.revision))
     rules = rules_on(visit_day(tables) or date.max, facilities.withholding(visit.facility))
     return project(visit, tables, rules, facilities.name, xml8_every_visit=xml8_every_visit)
+
+
+def held(visit: VisitAccepted, facilities: Facilities, now: datetime) -> VisitHeld | None:
+    """Why nothing of the visit may be shown yet: the facility's own privacy list cannot be read.
+
+    Nobody decides about it: publish tries again until somebody has mended the list.
+    """
+    try:
+        rules_on(date.max, facilities.withholding(visit.facility))
+    except (ValueError, OSError):
+        return VisitHeld(
+            facility=visit.facility,
+            ma_lk=visit.ma_lk,
+            revision=visit.revision,
+            closed_at=visit.closed_at,
+            held_by=STAGE,
+            reason=POLICY.reason,
+            message_vi=POLICY.message_vi,
+            message_en=POLICY.message_en,
+            mend_vi=POLICY.mend_vi,
+            mend_en=POLICY.mend_en,
+            held_at=now,
+        )
+    return None
 
 
 async def publish_all(

@@ -16,7 +16,7 @@ from events.registry import Registry
 from events.serde import Serde
 from events.topics import OUTBOX_TOPICS
 from events.visit import TableFile, VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitSigned, VisitValidated
-from streams.adapters.attempts import Limits, PostgresAttempts
+from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.gateway import GatewayClient
 from streams.adapters.judge import RegisteredJudge
@@ -268,6 +268,79 @@ async def test_a_wrong_password_is_tried_once_and_stops_its_facility_alone(
             assert refused == 1, "the same wrong password again would lock the account"
         finally:
             right_hash.write_text(kept)
+
+
+async def test_a_few_visits_that_the_gateway_can_never_answer_do_not_stop_the_others(bench: Any) -> None:
+    poisoned = range(71, 79)
+    async with bench(*(f"answer=code:500,maLK:TEST-{n}" for n in poisoned)) as b:
+        early = datetime.now(UTC) - timedelta(hours=1)
+        await record([await b.signed(n, closed=early) for n in poisoned], b.ledger)
+        async with b.dispatching():
+
+            async def tripped() -> bool:
+                return bool(await b.pool.fetchval("select min(attempts) >= 2 from submission"))
+
+            await eventually(tripped, timeout=60)
+            await record([await b.signed(n) for n in range(81, 91)], b.ledger)
+
+            async def healthy_are_through() -> bool:
+                found = await b.pool.fetch("select state from submission where closed_at > $1", early)
+                return len(found) == 10 and {row["state"] for row in found} == {"ACCEPTED"}
+
+            await eventually(healthy_are_through, timeout=60)
+
+
+async def test_a_send_whose_lease_cannot_be_kept_is_broken_off_and_sent_again(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: Any) -> set[tuple[int, int]]:
+        return set()
+
+    monkeypatch.setattr(PostgresAttempts, "renew", lost)  # as when the database cannot be reached for so long
+    async with bench("hang=seconds:30,count:1") as b:
+        await record([await b.signed(91), await b.signed(92)], b.ledger)
+        async with b.dispatching(lease=timedelta(seconds=1), timeout=60.0):
+            states = await b.settled()
+        assert set(states.values()) == {"ACCEPTED"}
+        assert await b.events() == {"visit.accepted.v1": 2}
+        assert await b.pool.fetchval("select max(attempts) from submission") == 2
+        slowest = await b.pool.fetchval("select max(extract(epoch from duration)) from submission_attempt")
+        assert slowest is None or slowest < 30
+
+
+async def test_an_attempt_that_was_taken_over_in_its_own_process_ends_alone(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease ends while the answer is being written: the same process claims the visit again meanwhile."""
+    finish, slow = PostgresAttempts.finish, asyncio.Event()
+
+    async def first_is_slow(self: PostgresAttempts, results: Any) -> Any:
+        if not slow.is_set() and any(result.reply.code != LEASE_EXPIRED for result, _ in results):
+            slow.set()
+            await asyncio.sleep(2.5)  # longer than the lease: the sweep takes it over
+        return await finish(self, results)
+
+    async def lost(*_: Any) -> set[tuple[int, int]]:
+        return set()
+
+    monkeypatch.setattr(PostgresAttempts, "finish", first_is_slow)
+    monkeypatch.setattr(PostgresAttempts, "renew", lost)
+    async with bench() as b:
+        await record([await b.signed(93)], b.ledger)
+        async with b.dispatching(lease=timedelta(seconds=1)) as dispatcher:
+            dispatcher._finish = _apart(dispatcher)
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        assert await b.events() == {"visit.accepted.v1": 1}
+
+
+def _apart(dispatcher: Any) -> Any:
+    """Each result by itself, so that a slow one does not hold the others."""
+
+    async def finish(result: Any) -> Any:
+        (state,) = await dispatcher._attempts.finish([result])
+        return state
+
+    return finish
 
 
 async def test_a_newer_revision_takes_the_place_of_one_that_waits(bench: Any) -> None:

@@ -114,6 +114,36 @@ async def test_what_cannot_be_handed_over_ends_in_failed_and_says_why_in_both_la
     assert len(await bus.arrived(facility)) == 1
 
 
+async def test_one_that_cannot_be_moved_holds_up_no_other_and_a_long_name_is_cut(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def held_open(path: Path, target: Path) -> Path:
+        if path.name == "blocked":
+            raise PermissionError  # as Windows answers while somebody has a file open
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", held_open)
+    facility, base = some_facility(), tmp_path / "dir"
+    long_name = "Nguyễn Văn Thử " * 12  # 240 bytes: with the report's suffix no disk takes it
+    put(base / "inbox" / long_name, "V1")
+    put(base / "inbox" / "second", "V2")
+    put(base / "inbox" / "blocked", "V3")
+    async with connected(bus, facility, tmp_path) as his:
+        adapter = FolderAdapter(base, his)
+
+        async def both() -> bool:
+            await adapter.look()
+            return adapter.counts.done == 2
+
+        await eventually(both)
+    done = [name for name in names(base / "done") if not name.endswith((".txt", ".json"))]
+    assert "second" in done
+    assert max(len(name.encode()) for name in done) <= 200
+    assert names(base / "inbox") == ["blocked"]
+
+
 async def test_an_item_that_is_still_being_written_is_left_alone(bus: Bus, tmp_path: Path) -> None:
     facility, inbox = some_facility(), tmp_path / "dir" / "inbox"
     put(inbox / ".hidden", "V8")

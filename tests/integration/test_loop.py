@@ -177,6 +177,39 @@ async def test_a_key_that_is_not_the_visits_own_is_put_aside(
     ]
 
 
+async def test_a_header_without_value_and_foreign_headers_stop_nothing(
+    kafka: str, serde: Serde, producer: Any, visit: str
+) -> None:
+    await send(producer, serde, closed(visit), headers=[("x", None), ("ce_id", None), ("__value_schema_id", None)])
+    await send(producer, serde, closed(f"{visit}-bad"), value=b"\x07not avro", headers=[("ce_id", None)])
+    await send(producer, serde, closed(f"{visit}-next"))
+    seen = Seen(visit)
+    async with running(kafka, serde, seen, visit):
+        await eventually(lambda: set(seen.keys()) == {visit, f"{visit}-next"})
+        await eventually(partial(dead_letters, kafka, f"01999|{visit}-bad"))
+
+
+async def test_a_bad_record_in_a_batch_that_comes_again_is_put_aside_once(
+    kafka: str, serde: Serde, producer: Any, visit: str
+) -> None:
+    tries = 0
+
+    def trouble(_event: VisitClosed) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise RetryLater("database does not answer", after=0.05)
+
+    bad = closed(visit)
+    await send(producer, serde, bad, value=b"\x07not avro")
+    await send(producer, serde, closed(visit, 2))
+    seen = Seen(visit, trouble)
+    async with running(kafka, serde, seen, visit):
+        await eventually(lambda: len(seen.events) == 1)
+    letters = await dead_letters(kafka, bad.key)
+    assert len([letter for letter in letters if letter["dlq_stage"] == visit]) == 1
+
+
 async def test_one_record_that_fails_does_not_stop_the_others(
     kafka: str, serde: Serde, producer: Any, visit: str
 ) -> None:

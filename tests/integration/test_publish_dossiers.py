@@ -1,8 +1,10 @@
 """publish over the real submission ledger: what the gateway accepted, byte for byte, becomes the entry."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import asyncpg
@@ -11,18 +13,22 @@ import pytest
 from events.health_book import EntryState, HealthBookEntry
 from events.registry import Registry
 from events.serde import Serde
-from events.topics import HEALTH_BOOK_ENTRY
-from events.visit import VisitAccepted, VisitSigned
+from events.topics import HEALTH_BOOK_ENTRY, topic_named
+from events.visit import VisitAccepted, VisitHeld, VisitSigned
 from streams.adapters.facility_policies import FolderPolicies
 from streams.adapters.ledger import PostgresLedger
 from streams.adapters.outbox import Outbox, declare_shards
 from streams.adapters.publications import LedgerDossiers, PostgresPublications
+from streams.config import Settings
 from streams.domain.dossier.identity import person_key
 from streams.domain.dossier.sample.build import new_dossier, unsigned_envelope
 from streams.domain.dossier.sample.model import Expected, Sample, Trait, VisitKind
 from streams.domain.projection_rows import read_tables
 from streams.errors import DeadLetter
+from streams.runtime.loop import Received
+from streams.runtime.processes import Parts, Publisher
 from streams.stages.publish import publish, publish_all
+from tests.support.eventually import eventually
 from tests.support.health_book import accepted
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -53,7 +59,8 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def serde(schema_registry: str) -> AsyncIterator[Serde]:
     async with Registry(schema_registry) as registry:
-        await registry.register(HEALTH_BOOK_ENTRY.name, HEALTH_BOOK_ENTRY.compatibility)
+        for topic in (HEALTH_BOOK_ENTRY, topic_named(VisitAccepted.topic), topic_named(VisitHeld.topic)):
+            await registry.register(topic.name, topic.compatibility)
         prepared = Serde(registry)
         await prepared.prepare(HealthBookEntry)
         yield prepared
@@ -135,6 +142,38 @@ async def test_broken_list_of_a_facility_shows_nothing(pool: Pool, serde: Serde,
     (tmp_path / "01999" / "withholding.csv").write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=r"withholding|F-1"):
         await publish(visit, LedgerDossiers(pool), FolderPolicies(tmp_path))
+
+
+async def test_visits_of_a_facility_with_a_broken_list_wait_until_it_is_mended(
+    pool: Pool, serde: Serde, tmp_path: Path
+) -> None:
+    (visit,) = await accept(pool, SAMPLES[:1])
+    await serde.prepare(VisitAccepted, VisitHeld, HealthBookEntry)
+    (tmp_path / "01999").mkdir()
+    list_ = tmp_path / "01999" / "withholding.csv"
+    list_.write_text("id;kind;what\n", encoding="utf-8")  # as a spreadsheet saves it
+    settings = Settings(facilities=tmp_path, hold_retry=0.2)
+    publisher = Publisher(Parts(settings, pool, serde))
+    record = SimpleNamespace(topic=VisitAccepted.topic, value=serde.encode(visit))
+    for _ in range(2):  # the batch comes again
+        await publisher.handle([Received(visit, None, record)])
+    assert await pool.fetchval("select count(*) from outbox where topic = $1", HealthBookEntry.topic) == 0
+    assert await pool.fetchval("select count(*) from outbox where topic = $1", VisitHeld.topic) == 1
+    trying = asyncio.create_task(publisher.try_again())
+    try:
+        list_.unlink()
+
+        async def shown() -> bool:
+            return bool(await pool.fetchval("select 1 from outbox where topic = $1", HealthBookEntry.topic))
+
+        await eventually(shown, timeout=30)
+
+        async def ended() -> bool:
+            return bool(await pool.fetchval("select count(*) = 0 from hold where ended_at is null"))
+
+        await eventually(ended)
+    finally:
+        trying.cancel()
 
 
 async def test_accepted_visit_that_the_ledger_does_not_know_is_put_aside(pool: Pool, tmp_path: Path) -> None:

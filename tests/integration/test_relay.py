@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from events.registry import Registry, load_schema
@@ -144,6 +144,25 @@ async def test_every_row_arrives_once_and_in_order(
             return await committed(kafka, only_held) == await expected(pool, only_held)
 
         await eventually(all_there, timeout=30)
+
+
+async def test_a_record_that_somebody_wrote_by_hand_does_not_stop_the_relay(
+    kafka: str, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde, only_held: Topic
+) -> None:
+    await create(kafka, only_held)
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await producer.start()
+    for partition in range(only_held.partitions):
+        await producer.send_and_wait(only_held.name, b"by hand", partition=partition)
+    await producer.stop()
+    await put(pool, serde, range(20))
+    async with relaying(pool, kafka):
+
+        async def all_relayed() -> bool:
+            rows = await pool.fetch("select seq from outbox_floor where topic = $1", only_held.name)
+            return bool(sum(row["seq"] for row in rows) == 20)
+
+        await eventually(all_relayed, timeout=30)
 
 
 async def test_a_relay_that_is_killed_at_any_moment_loses_and_repeats_nothing(

@@ -63,6 +63,16 @@ def test_superseded_before_its_due_time_closes_as_superseded() -> None:
     assert (found.state, found.stopped_at) == (DeadlineState.SUPERSEDED, T + SECOND)
 
 
+@pytest.mark.parametrize(
+    ("fate", "state"), [("REJECTED", DeadlineState.AT_RISK), ("REFUSED", DeadlineState.SUPERSEDED)]
+)
+def test_a_correction_that_was_rejected_does_not_stop_the_clock_of_what_is_still_to_be_sent(
+    fate: str, state: DeadlineState
+) -> None:
+    first, second = facts(1, closed_at=T), facts(2, closed_at=T + SECOND, stopped_by=fate)
+    assert one(CLOSED_TO_RECEIPT, first, second, now=T + timedelta(minutes=14)).state is state
+
+
 def test_superseded_after_its_due_time_stays_a_breach() -> None:
     lower, higher = facts(1, received_at=T), facts(2, received_at=T + DAY + SECOND)
     assert one(RECEIPT_TO_SHOWN, lower, higher, now=T + 3 * DAY).state is DeadlineState.BREACHED

@@ -1,7 +1,7 @@
 """The SDK without a bus: what is durable when, what is refused before anything is taken."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,9 @@ async def test_wrong_arguments_have_codes(tmp_path: Path) -> None:
                 await his.close_visit(dossier("V1"), revision=revision)
         with pytest.raises(DossierError, match="CLOSED_AT"):
             await his.close_visit(dossier("V1"), closed_at=datetime(2026, 11, 24))  # noqa: DTZ001 - just that
+        for moment in (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)):  # "no date" of many a HIS
+            with pytest.raises(DossierError, match="CLOSED_AT"):
+                await his.close_visit(dossier("V1"), closed_at=moment)
         with pytest.raises(DossierError, match="DOSSIER_NOT_FOUND"):
             await his.close_visit(tmp_path / "nothing")
 

@@ -2,6 +2,7 @@
 
 import itertools
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def test_the_same_bytes_again_give_the_same_receipt_and_no_entry_before_and_afte
     (late,) = put(spool, item("V1"), now=NOW + timedelta(days=300))
     assert (late.event_id, late.revision, late.repeated, late.position) == (first.event_id, SECOND, True, None)
     assert drain(spool) == []
+
+
+def test_on_request_the_same_bytes_are_sent_again_as_the_same_revision_once(spool: Spool) -> None:
+    (first,) = put(spool, item("V1"))
+    assert len(drain(spool)) == 1
+    (again,) = put(spool, replace(item("V1"), again=True), now=NOW + timedelta(hours=1))
+    put(spool, replace(item("V1"), again=True), now=NOW + timedelta(hours=2))  # it waits already
+    assert (again.event_id, again.revision, again.repeated) == (first.event_id, first.revision, True)
+    assert [event.revision for event in drain(spool)] == [SECOND]
 
 
 def test_the_memory_of_revisions_survives_a_restart(tmp_path: Path) -> None:
