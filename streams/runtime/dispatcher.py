@@ -127,7 +127,10 @@ class Dispatcher:
         try:
             # A send that outlives its lease could land behind a newer revision, which another dispatcher sends then.
             async with asyncio.timeout_at(flight.until) as flight.bound:
-                return await forward(submission, self._gateway)
+                try:
+                    return await forward(submission, self._gateway)
+                finally:
+                    flight.bound = None  # a bound that was left cannot be moved any more
         except TimeoutError:
             return _judged(submission, LEASE_LOST)
         except Exception as error:  # noqa: BLE001 - one dossier that our client cannot bear must not stop the others

@@ -308,6 +308,21 @@ async def test_a_send_whose_lease_cannot_be_kept_is_broken_off_and_sent_again(
         assert slowest is None or slowest < 30
 
 
+async def test_leases_are_kept_while_answers_are_being_written(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = PostgresAttempts.finish
+
+    async def slow(self: PostgresAttempts, results: Any) -> Any:
+        await asyncio.sleep(2)  # several times the pace of renewing
+        return await finish(self, results)
+
+    monkeypatch.setattr(PostgresAttempts, "finish", slow)
+    async with bench() as b:
+        await record([await b.signed(n) for n in (94, 95, 96)], b.ledger)
+        async with b.dispatching(lease=timedelta(seconds=1.5)):
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        assert await b.pool.fetchval("select max(attempts) from submission") == 1
+
+
 async def test_an_attempt_that_was_taken_over_in_its_own_process_ends_alone(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
