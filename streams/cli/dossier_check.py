@@ -13,7 +13,6 @@ from events.his.errors import DossierError
 from events.his.source import DossierInput, read_dossier
 from events.visit import Finding, Severity
 from streams.cli.output import Exit, emit_json, output_option
-from streams.domain.dossier.rules import not_judged
 from streams.domain.dossier.verdict import Verdict, judge
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -26,7 +25,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "more": "và {count} lỗi khác không liệt kê",
         "ignored": "Bỏ qua, không thuộc hồ sơ: {names}",
         "signature": "Chữ ký trong phong bì chưa được kiểm tra (ENV-010).",
-        "coverage": "Phiên bản này chưa kiểm tra {count} quy tắc của chuẩn; xem --output json.",
+        "coverage": "Chưa kiểm tra {count} quy tắc vì chưa nạp danh mục: {lists}.",
     },
     "en": {
         "rejected": "REJECTED",
@@ -37,7 +36,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "more": "and {count} more that are not listed",
         "ignored": "Ignored, no part of the dossier: {names}",
         "signature": "The signature in the envelope was not checked (ENV-010).",
-        "coverage": "This version does not judge {count} rules of the standard; see --output json.",
+        "coverage": "{count} rules not checked, lists not loaded: {lists}.",
     },
 }
 
@@ -58,7 +57,6 @@ def dossier_check(paths: tuple[Path, ...], on: datetime | None, lang: str, outpu
     else:
         for result in results:
             click.echo("\n".join(_lines(result, lang)))
-        click.echo(_WORDS[lang]["coverage"].format(count=len(not_judged())))
     if any(result["rejected"] for result in results):
         raise SystemExit(int(Exit.NO))
 
@@ -85,7 +83,7 @@ def _result(path: Path, given: DossierInput, verdict: Verdict) -> dict[str, Any]
         "findings": [asdict(item) for item in verdict.findings],
         "findings_omitted": verdict.findings_omitted,
         "ignored": list(given.ignored),
-        "not_judged": [*(["ENV-010"] if verdict.signed else []), *not_judged()],
+        "not_judged": {**({"ENV-010": "certificates"} if verdict.signed else {}), **verdict.not_judged},
     }
 
 
@@ -122,5 +120,9 @@ def _lines(result: Mapping[str, Any], lang: str) -> Iterator[str]:
         yield f"  … {words['more'].format(count=result['findings_omitted'])}"
     if result.get("ignored"):
         yield f"  {words['ignored'].format(names=', '.join(result['ignored']))}"
-    if "ENV-010" in result.get("not_judged", ()):
+    missing = result.get("not_judged", {})
+    if "ENV-010" in missing:
         yield f"  {words['signature']}"
+    lists = sorted({name for code, names in missing.items() if code != "ENV-010" for name in names.split(", ")})
+    if lists:
+        yield f"  {words['coverage'].format(count=len(missing), lists=', '.join(lists))}"

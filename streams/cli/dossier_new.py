@@ -11,6 +11,7 @@ from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, 
 from streams.domain.dossier.moments import VIETNAM
 from streams.domain.dossier.sample import (
     BY_NAME,
+    BY_RULE,
     DEFECTS,
     Defect,
     Sample,
@@ -131,7 +132,7 @@ def dossier_new(
 def _list_defects(output: str) -> None:
     rows = [
         {"defect": defect.name, "code": defect.code, "what": defect.what, "needs_envelope": defect.needs_envelope}
-        for defect in BY_NAME.values()
+        for defect in (*BY_NAME.values(), *BY_RULE.values())
     ]
     if output == "json":
         emit_json(rows)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TextIO
 
 from events.his import Adapter, HisError
-from streams.domain.dossier.rules import not_judged
 from streams.domain.dossier.sample import (
     BY_NAME,
     Defect,
@@ -203,9 +202,8 @@ async def _close(adapters: Mapping[str, Adapter], closing: Closing, journal: Tex
 
 
 def _can_be_closed(defect: Defect) -> bool:
-    """Of this HIS's own facilities, today, small enough for a stream of thousands, found by a rule that is judged."""
-    judged = defect.code not in not_judged()
-    return judged and defect.facility is None and not defect.later and defect.name not in _UNREADABLE | {"over-20mb"}
+    """Of this HIS's own facilities, today, small enough for a stream of thousands."""
+    return defect.facility is None and not defect.later and defect.name not in _UNREADABLE | {"over-20mb"}
 
 
 def _corrected(sample: Sample) -> Sample:

@@ -63,6 +63,10 @@ class Table:
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
+        if self.proven:  # every element is there once and in order: no name has to be read from the file
+            names = tuple(self.spec.by_name)
+            texts = ([child.text or "" for child in element] for element in self.elements)
+            return tuple(Row(number, dict(zip(names, row, strict=True))) for number, row in enumerate(texts, 1))
         return tuple(Row(number, _values(element)) for number, element in enumerate(self.elements, 1))
 
     def column(self, name: str) -> list[str]:

@@ -29,6 +29,8 @@ class Reading:
     """Ascending by kind, then in the order of the files."""
     findings: tuple[Finding, ...]
     """ENV-005..009, 011..014, REQ-001 and FMT; without a readable XML1 only ENV."""
+    unknown: frozenset[str] = frozenset()
+    """Kinds of which a file is there and could not be read (RULES §1)."""
 
     @property
     def xml1(self) -> Row | None:
@@ -43,6 +45,7 @@ def read_files(files: Sequence[TableFile], undecoded: Sequence[str], judging_day
     catalogue = catalogue_of(standard)
     found = list(check_files([*(file.kind for file in files), *undecoded], catalogue))
     tables: list[Table] = []
+    unknown = set(undecoded)
     numbers: Counter[str] = Counter()
     for file, root in zip(files, parsed, strict=True):
         numbers[file.kind] += 1
@@ -53,9 +56,11 @@ def read_files(files: Sequence[TableFile], undecoded: Sequence[str], judging_day
             tables.append(read)
         else:
             found.append(read)
+            if read.code != "ENV-009":  # an empty table is no table
+                unknown.add(file.kind)
     tables.sort(key=lambda table: (table.spec.number, table.number))
     found += _looked_closer(tables, standard)
-    return Reading(day, standard, tuple(tables), tuple(found))
+    return Reading(day, standard, tuple(tables), tuple(found), frozenset(unknown))
 
 
 def _parsed(content: bytes) -> etree._Element | TableError:

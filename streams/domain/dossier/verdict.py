@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 
 from events.visit import Finding, PersonKeyKind, Severity, TableFile
+from streams.domain.dossier.codelists import SHIPPED, Lists
 from streams.domain.dossier.envelope import Dossier, read_envelope
 from streams.domain.dossier.findings import ENVELOPE, Place, finding, most_important
 from streams.domain.dossier.identity import insured, person_key
 from streams.domain.dossier.moments import VIETNAM, instant_of
 from streams.domain.dossier.reader import Table
 from streams.domain.dossier.reading import Reading, read_files
-from streams.domain.dossier.rules import RULES
+from streams.domain.dossier.rules import judge_rows, not_judged
 from streams.domain.dossier.standard import standard_on
-from streams.domain.dossier.visit import Registration, Sender, Visit, flaws
+from streams.domain.dossier.visit import EarlierDossiers, Registration, Sender, Visit
 
 SIZE_LIMIT = 20 * 1024 * 1024
 """Bytes of the envelope in base64 that the gateway takes at any hour (GATEWAY §6.7)."""
@@ -49,6 +50,8 @@ class Verdict:
     """MA_LOAI_KCB."""
     insured: bool = False
     person_key_kind: PersonKeyKind = PersonKeyKind.NONE
+    not_judged: Mapping[str, str] = field(default_factory=dict)
+    """Coverage (RULES §1): rules that were neither passed nor failed, each with the list that is not loaded."""
 
     @property
     def rejected(self) -> bool:
@@ -65,17 +68,23 @@ def judge(
     on: date | None = None,
     verify_signature: VerifySignature | None = None,
     size_limit: int = SIZE_LIMIT,
+    lists: Lists = SHIPPED,
+    earlier: EarlierDossiers | None = None,
+    checkin: Mapping[str, str] | None = None,
+    xml8_every_visit: bool = True,
 ) -> Verdict:
     """Judges an envelope (bytes) or the table files of a folder. Always answers, for any bytes.
 
     `now` is aware; with `on` the dossier is judged as at the end of that day in Vietnam (RULES §2). `facility` is who
-    hands it over, `register` who may; what is not given is not judged.
+    hands it over, `register` who may, `earlier` what is remembered of its other dossiers, `checkin` the check-in sent
+    before; what is not given is not judged.
     """
     local = datetime.combine(on, time(23, 59)) if on else now.astimezone(VIETNAM).replace(tzinfo=None)
     envelope: Dossier | None = None
     tables: tuple[TableFile, ...]
     undecoded: tuple[str, ...] = ()
     found: tuple[Finding, ...] = ()
+    not_checked: Mapping[str, str] = {}
     if isinstance(dossier, bytes):
         size = _base64_size(len(dossier))
         envelope, found = _opened(dossier, verify_signature)
@@ -90,11 +99,24 @@ def judge(
     found = (*_size(size, size_limit), *found, *reading.findings)
     if reading.xml1 is not None:
         sender = Sender(facility, register)
-        named = envelope.facility if envelope else None
-        visit = Visit(reading.standard, reading.day, local, reading.tables, sender, named, flaws(found))
-        found = (*found, *(item for rule in RULES for item in rule.check(visit)))
+        visit = Visit(
+            reading.standard,
+            reading.day,
+            local,
+            reading.tables,
+            sender=sender,
+            envelope_facility=envelope.facility if envelope else None,
+            unknown=reading.unknown,
+            lists=lists,
+            earlier=earlier,
+            checkin=checkin,
+            xml8_every_visit=xml8_every_visit,
+        )
+        visit.discard(found)
+        found = (*found, *judge_rows(visit))
+        not_checked = not_judged(visit)
     listed, omitted = most_important(sorted(found, key=_place_in(reading.tables)))
-    return _verdict(tables, envelope, reading, listed, omitted)
+    return replace(_verdict(tables, envelope, reading, listed, omitted), not_judged=not_checked)
 
 
 def _opened(data: bytes, verify_signature: VerifySignature | None) -> tuple[Dossier | None, tuple[Finding, ...]]:

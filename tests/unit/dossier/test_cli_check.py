@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,16 @@ from click.testing import CliRunner, Result
 from events.visit import TableFile
 from streams.cli.dossier_check import dossier_check
 from streams.domain.dossier.envelope import write_envelope
-from tests.unit.dossier.builders import FACILITY, TODAY, summary, table
+from streams.domain.dossier.sample import DEFECTS, VisitKind, defective_dossier, new_dossier
+from tests.unit.dossier.builders import FACILITY, TODAY
 
-SOUND = [summary(), table("XML2"), table("XML8")]
-SPOILT = [summary(LY_DO_VV=""), table("XML2")]
+ENDED = datetime(2026, 11, 2, 3, tzinfo=UTC)
+_GIVEN = {"facility": FACILITY, "kind": VisitKind.EXAM, "insured": True, "discharged_at": ENDED}
+SOUND = [TableFile(*table) for table in new_dossier(1, **_GIVEN).tables]  # type: ignore[arg-type]
+SPOILT = [
+    TableFile(*table)
+    for table in defective_dossier(DEFECTS["missing-required-field"], 1, facility=FACILITY, discharged_at=ENDED).tables
+]
 
 
 def check(*arguments: str | Path) -> Result:
@@ -48,7 +55,7 @@ def test_the_exit_code_is_the_verdict(tmp_path: Path, write, tables: list[TableF
     (document,) = json.loads(result.stdout)
     assert document["rejected"] is bool(code)
     assert [f["code"] for f in document["findings"]] == (["REQ-001"] if code else [])
-    assert "MON-101" in document["not_judged"]
+    assert document["not_judged"]["COD-016"] == "ICD10"
 
 
 def test_it_speaks_vietnamese_unless_asked_otherwise(tmp_path: Path) -> None:

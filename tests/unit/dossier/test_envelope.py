@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from events.visit import TableFile
 from streams.domain.dossier.envelope import read_envelope, write_envelope
-from streams.domain.dossier.verdict import Verdict, judge
-from tests.unit.dossier.builders import FACILITY, NOW, TODAY, codes, summary, table
+from streams.domain.dossier.verdict import Verdict
+from tests.unit.dossier.builders import FACILITY, NOW, TODAY, codes, judge, summary, table
 
 KINDS = [*(f"XML{n}" for n in range(1, 12)), "XML13", "XML14", "XML15"]
 SIGNATURE = b'<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/>'

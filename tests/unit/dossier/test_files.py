@@ -5,8 +5,7 @@ from datetime import date
 import pytest
 
 from events.visit import TableFile
-from streams.domain.dossier.verdict import judge
-from tests.unit.dossier.builders import FACILITY, MA_LK, NOW, codes, sound_row, spec_of, summary, table, verdict
+from tests.unit.dossier.builders import FACILITY, MA_LK, NOW, codes, judge, sound_row, spec_of, summary, table, verdict
 
 REFERRAL = table("XML13")
 

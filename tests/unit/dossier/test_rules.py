@@ -4,9 +4,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from streams.domain.dossier.verdict import judge
 from streams.domain.dossier.visit import Registration
-from tests.unit.dossier.builders import FACILITY, MA_LK, NOW, TODAY, codes, sound_row, spec_of, summary, table, verdict
+from tests.unit.dossier.builders import (
+    FACILITY,
+    MA_LK,
+    NOW,
+    TODAY,
+    codes,
+    judge,
+    sound_row,
+    spec_of,
+    summary,
+    table,
+    verdict,
+)
 
 
 def test_lnk_001_another_key_in_one_row() -> None:

@@ -1,5 +1,6 @@
 """A defect is one thing wrong: in one place of the bytes, with one critical finding, and nothing else."""
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -24,7 +25,7 @@ from streams.domain.dossier.sample import (
 )
 from streams.domain.dossier.verdict import SIZE_LIMIT, Verdict, judge
 from streams.domain.dossier.visit import Registration
-from tests.unit.sample.support import FACILITY, NOW, all_cares, dossier
+from tests.unit.sample.support import FACILITY, NOW, all_cares, dossier, fits
 
 REGISTER = {facility: Registration() for facility in FACILITIES}
 EVERY_DEFECT = [pytest.param(defect, id=name) for name, defect in BY_NAME.items()]
@@ -71,11 +72,10 @@ def test_a_sound_dossier_has_no_finding_at_all(as_envelope: bool) -> None:
 
 @pytest.mark.parametrize("trait", Trait)
 def test_a_special_dossier_has_no_critical_finding(trait: Trait) -> None:
-    for insured in (True, False):
-        sample = new_dossier(
-            3, facility=FACILITY, kind=VisitKind.INPATIENT, insured=insured, discharged_at=NOW, traits={trait}
-        )
-        assert critical(verdict(sample)) == set()
+    for insured, kind in itertools.product((True, False), VisitKind):
+        if fits(trait, kind):
+            sample = new_dossier(3, facility=FACILITY, kind=kind, insured=insured, discharged_at=NOW, traits={trait})
+            assert critical(verdict(sample)) == set()
 
 
 @pytest.mark.parametrize("defect", JUDGED_DEFECTS)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from events.visit import TableFile
 from streams.cli.dossier_new import dossier_new
-from streams.domain.dossier.sample import BY_NAME
+from streams.domain.dossier.sample import BY_NAME, BY_RULE
 from streams.domain.dossier.verdict import judge
 from tests.unit.sample.support import NOW
 
@@ -93,7 +93,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 def test_all_defects_are_listed() -> None:
     listed = json.loads(run("--defect", "list", "--output", "json").stdout)
-    assert [row["defect"] for row in listed] == list(BY_NAME)
+    assert [row["defect"] for row in listed] == [*BY_NAME, *BY_RULE]
     assert "two-hoso" in run("--defect", "list").stdout
 
 

@@ -4,7 +4,7 @@ Used by `healthbook dossier new`, by `make run` and by tests. All people are inv
 """
 
 from streams.domain.dossier.sample.build import new_dossier, unsigned_envelope
-from streams.domain.dossier.sample.defects import BY_NAME, DEFECTS, Defect, defective_dossier
+from streams.domain.dossier.sample.defects import BY_NAME, BY_RULE, DEFECTS, Defect, defective_dossier
 from streams.domain.dossier.sample.demo import FACILITIES, samples
 from streams.domain.dossier.sample.model import Expected, Sample, Size, Trait, VisitKind
 from streams.domain.dossier.sample.padding import padded
@@ -12,6 +12,7 @@ from streams.domain.dossier.sample.write import table_files
 
 __all__ = [
     "BY_NAME",
+    "BY_RULE",
     "DEFECTS",
     "FACILITIES",
     "Defect",

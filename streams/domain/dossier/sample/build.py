@@ -55,7 +55,9 @@ def new_dossier(
         kind=kind,
         insured=insured,
         closed_at=to_minute(discharged_at),
-        tables=tuple((table, write_table(table, rows, day)) for table, rows in _tables(visit)),
+        tables=tuple(
+            (table, write_table(table, part, day)) for table, rows in _tables(visit) for part in in_files(table, rows)
+        ),
         traits=visit.traits,
         expected=_expected(visit),
     )
@@ -119,6 +121,10 @@ def _tables(visit: Visit) -> list[tuple[str, list[Row]]]:
         "XML4": result_rows(visit, service_orders, counts.results),
         "XML5": note_rows(visit, counts.notes),
         "XML7": [papers.discharge_paper(visit, header)] if visit.care.stay else [],
+        "XML10": [papers.pregnancy_leave(visit, header)]
+        if visit.insured and Trait.PREGNANCY_LEAVE in visit.traits
+        else [],
+        "XML11": [papers.sick_leave(visit, header)] if visit.insured and Trait.SICK_LEAVE in visit.traits else [],
         "XML13": [papers.referral(visit, header)] if visit.sent_to else [],
         "XML14": [papers.appointment(visit, header)] if visit.follow_up else [],
     }
@@ -126,10 +132,18 @@ def _tables(visit: Visit) -> list[tuple[str, list[Row]]]:
         "XML1": [header],
         "XML6": [papers.hiv_record(visit, header)] if Trait.HIV in visit.traits else [],
         "XML8": [papers.summary(visit, header)],
+        "XML9": [papers.birth_certificate(visit, header)] if Trait.BIRTH in visit.traits else [],
         "XML15": [papers.tuberculosis_record(visit, header)] if Trait.TB in visit.traits else [],
     }
+    if Trait.BIRTH in visit.traits and visit.insured:
+        claim["XML7"] += [papers.newborns_paper(visit, header)]
     tables = always | claim if visit.insured else always
     return sorted(((kind, rows) for kind, rows in tables.items() if rows), key=lambda table: int(table[0][3:]))
+
+
+def in_files(table: str, rows: list[Row]) -> list[list[Row]]:
+    """The rows of each file of a table: papers that stand alone have one each."""
+    return [[row] for row in rows] if table in ("XML7", "XML14") else [rows]
 
 
 def _expected(visit: Visit) -> Expected:

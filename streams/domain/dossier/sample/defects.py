@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
+from events.visit import Severity
+from streams.domain.dossier.findings import rule_texts
 from streams.domain.dossier.sample.build import new_dossier
 from streams.domain.dossier.sample.edits import (
     Change,
@@ -26,6 +28,7 @@ from streams.domain.dossier.sample.edits import (
 )
 from streams.domain.dossier.sample.model import Expected, Sample, Size, VisitKind
 from streams.domain.dossier.sample.padding import MIB, padded
+from streams.domain.dossier.sample.rule_defects import RULE_DEFECTS, Ground
 from streams.domain.dossier.sample.write import DECLARATION
 
 Wanted = TypeVar("Wanted")
@@ -49,6 +52,8 @@ class Defect:
     later: timedelta = timedelta()
     """How long after the given moment the visit ends."""
     needs_envelope: bool = False
+    ground: Ground | None = None
+    """The dossier that a rule's defect is made from, where it must be a certain one."""
 
 
 _DOCTYPE = f"{DECLARATION}<!DOCTYPE r>\n"
@@ -184,10 +189,17 @@ _ENVELOPE = (
 BY_NAME: Mapping[str, Defect] = MappingProxyType(
     {defect.name: defect for defect in (*_STRUCTURE, *_VALUES, *_RELATIONS, *_ENVELOPE)}
 )
-DEFECTS: Mapping[str, Defect] = MappingProxyType(
-    {defect.code: defect for defect in reversed(tuple(BY_NAME.values()))} | dict(BY_NAME)
+BY_RULE: Mapping[str, Defect] = MappingProxyType(
+    {
+        code: Defect(code, code, rule.what, rule.change, rule.ground.kind, rule.ground.insured, ground=rule.ground)
+        for code, rule in RULE_DEFECTS.items()
+    }
 )
-"""By name, and by code: a code means the first defect that triggers it."""
+"""By the code of a rule that relates values; made so that no other rule breaks (`proof.py`)."""
+DEFECTS: Mapping[str, Defect] = MappingProxyType(
+    dict(BY_RULE) | {defect.code: defect for defect in reversed(tuple(BY_NAME.values()))} | dict(BY_NAME)
+)
+"""By name, and by code: a code means the first named defect that triggers it, else that of its rule."""
 
 
 def defective_dossier(
@@ -206,16 +218,25 @@ def defective_dossier(
     Raises ValueError when the defect needs another kind of visit or insurance than asked for.
     """
     insurance = _agreed(defect, "insured", defect.insured, insured)
+    ground = defect.ground
     sound = new_dossier(
-        seed,
+        ground.seed if ground else seed,
         facility=defect.facility or facility,
         kind=_agreed(defect, "kind", defect.kind, kind) or VisitKind.EXAM,
         insured=True if insurance is None else insurance,
         discharged_at=discharged_at + defect.later,
-        size=size,
-        ma_lk=ma_lk,
+        size=ground.size if ground else size,
+        ma_lk=ma_lk or (f"MAU{seed:015d}" if ground else None),
+        traits=ground.traits if ground else (),
+        care=ground.care if ground else None,
     )
-    return replace(defect.change(sound), defect=defect.name, code=defect.code, expected=Expected.REJECTED)
+    rejected = rule_texts()[defect.code].severity == Severity.CRITICAL
+    return replace(
+        defect.change(sound),
+        defect=defect.name,
+        code=defect.code,
+        expected=Expected.REJECTED if rejected else sound.expected,
+    )
 
 
 def _agreed(defect: Defect, what: str, needed: Wanted | None, wanted: Wanted | None) -> Wanted | None:

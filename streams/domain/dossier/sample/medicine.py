@@ -100,6 +100,8 @@ BY_KIND = {
 BY_TRAIT = {
     Trait.HIV: Illness("B20.9", "", "K11", "Khám định kỳ, nhận thuốc", "Theo dõi bệnh HIV", "Bệnh HIV có nhiễm trùng"),
     Trait.TB: Illness("A15.0", "", "K12", "Ho kéo dài ba tuần, sút cân", "Theo dõi lao phổi", "Lao phổi"),
+    Trait.BIRTH: Illness("O80.9", "", "K27", "Đau bụng, vỡ ối", "Theo dõi chuyển dạ", "Đẻ thường một con"),
+    Trait.PREGNANCY_LEAVE: Illness("O20.0", "", "K27", "Ra máu khi mang thai", "Theo dõi dọa sảy thai", "Dọa sảy thai"),
     Trait.NEWBORN: Illness("P59.9", "", "K18", "Vàng da sau sinh", "Theo dõi vàng da", "Vàng da sơ sinh"),
 }
 

@@ -47,6 +47,12 @@ class Trait(StrEnum):
     NO_CITIZEN_NUMBER = "no-citizen-number"
     REFERRAL = "referral"
     REEXAM = "reexam"
+    BIRTH = "birth"
+    """The mother's dossier: birth certificate (table 9) and the newborn's discharge paper."""
+    SICK_LEAVE = "sick-leave"
+    """An insured outpatient with a paper for the employer (table 11)."""
+    PREGNANCY_LEAVE = "pregnancy-leave"
+    """An insured woman with leave to keep a pregnancy (table 10)."""
 
 
 class Expected(StrEnum):

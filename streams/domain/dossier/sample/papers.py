@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from streams.domain.dossier.sample.header import ADVICE, TREATMENT
-from streams.domain.dossier.sample.model import Row, day_text
+from streams.domain.dossier.sample.model import Row, day_text, moment_text
 from streams.domain.dossier.sample.person import invent_name
 from streams.domain.dossier.sample.visit import Visit
 
@@ -85,6 +85,92 @@ def appointment(visit: Visit, header: Row) -> Row:
         "NGAY_HEN_KL": header["NGAY_TAI_KHAM"],
         "MA_BAC_SI": visit.doctor,
         "NGAY_CT": day_text(visit.last),
+    }
+
+
+def newborns_paper(visit: Visit, header: Row) -> Row:
+    """Table 7 of the child, which goes with the mother's dossier (RULES §3)."""
+    born = visit.admitted_to_ward + timedelta(minutes=40)
+    return {
+        **discharge_paper(visit, header),
+        "MA_YTE": f"{header['MA_BN']}-C1",
+        "NGAY_VAO": moment_text(born),
+        "MA_ME": (visit.person.card.number if visit.person.card else visit.person.mother_insurance)[-10:],
+        "HO_TEN_ME": visit.person.name,
+        "CHAN_DOAN_RV": "Trẻ sơ sinh khỏe mạnh",
+        "SO_NGAY_NGHI": "",
+        "NGOAITRU_TUNGAY": "",
+        "NGOAITRU_DENNGAY": "",
+    }
+
+
+def birth_certificate(visit: Visit, header: Row) -> Row:
+    """Table 9: one living child."""
+    born = visit.admitted_to_ward + timedelta(minutes=40)
+    number = visit.ma_lk[-6:]
+    return {
+        **_copy(header, "MA_LK", "MA_QUOCTICH", "MATINH_CU_TRU", "MAXA_CU_TRU", "MA_TTDV"),
+        "HO_TEN_NND": header["HO_TEN"],
+        "NGAYSINH_NND": header["NGAY_SINH"][:8],
+        "MA_DANTOC_NND": header["MA_DANTOC"],
+        "SO_CCCD_NND": header["SO_CCCD"] or f"0993{born:%y}000000",
+        "NGAYCAP_CCCD_NND": day_text(visit.admitted - timedelta(days=900)),
+        "NOICAP_CCCD_NND": "Nơi cấp thử nghiệm",
+        "NOI_CU_TRU_NND": header["DIA_CHI"],
+        "MA_THE_TAM": f"TE1{visit.facility[:2]}99{visit.ma_lk[-8:]}",
+        "GIOI_TINH_CON": "1",
+        "SO_CON": "1",
+        "LAN_SINH": "1",
+        "SO_CON_SONG": "1",
+        "CAN_NANG_CON": "3200",
+        "NGAY_SINH_CON": moment_text(born),
+        "NOI_SINH_CON": "Cơ sở khám chữa bệnh thử nghiệm",
+        "TINH_TRANG_CON": "Khóc to, hồng hào",
+        "SINHCON_PHAUTHUAT": "0",
+        "SINHCON_DUOI32TUAN": "0",
+        "NGUOI_DO_DE": invent_name(visit.random("midwife"), "2"),
+        "NGUOI_GHI_PHIEU": invent_name(visit.random("clerk"), "2"),
+        "NGAY_CT": day_text(born),
+        "SO": number,
+        "QUYEN_SO": f"{born.year}",
+    }
+
+
+def pregnancy_leave(visit: Visit, header: Row) -> Row:
+    """Table 10: a week at home to keep the pregnancy, from the day of leaving."""
+    number = visit.ma_lk[-6:]
+    return {
+        **_copy(header, "MA_LK", "MA_TTDV"),
+        "SO_SERI": f"DT{number}",
+        "SO_CT": number,
+        "SO_NGAY": "7",
+        "DON_VI": "Công ty Thử Nghiệm",
+        "CHAN_DOAN_RV": f"{header['CHAN_DOAN_RV']}; nghỉ dưỡng thai",
+        "TU_NGAY": day_text(visit.last),
+        "DEN_NGAY": day_text(visit.last + timedelta(days=6)),
+        "TEN_BS": invent_name(visit.random("doctor"), "1"),
+        "MA_BS": visit.doctor,
+        "NGAY_CT": day_text(visit.last),
+    }
+
+
+def sick_leave(visit: Visit, header: Row) -> Row:
+    """Table 11: three days off work from the day of leaving."""
+    number = visit.ma_lk[-6:]
+    return {
+        **_copy(header, "MA_LK", "MA_THE_BHYT", "CHAN_DOAN_RV", "MA_TTDV"),
+        "SO_CT": number,
+        "SO_SERI": f"NV{number}",
+        "SO_KCB": f"KCB{number}",
+        "DON_VI": "Công ty Thử Nghiệm",
+        "MA_BHXH": header["MA_THE_BHYT"][-10:],
+        "PP_DIEUTRI": header.get("PP_DIEU_TRI") or TREATMENT,
+        "SO_NGAY_NGHI": "3",
+        "TU_NGAY": day_text(visit.last),
+        "DEN_NGAY": day_text(visit.last + timedelta(days=2)),
+        "MA_BS": visit.doctor,
+        "NGAY_CT": day_text(visit.last),
+        "MAU_SO": "CT07",
     }
 
 

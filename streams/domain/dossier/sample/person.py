@@ -16,6 +16,7 @@ _GIVEN = {
     "1": ("Nghiệm", "An", "Bình", "Cường", "Dũng", "Hải", "Khang", "Minh", "Quân", "Tùng"),
     "2": ("Ái", "Chi", "Dung", "Hạnh", "Lan", "Mai", "Ngọc", "Thảo", "Uyên", "Yến"),
 }
+_MOTHERS = frozenset({Trait.BIRTH, Trait.PREGNANCY_LEAVE})
 _BLOOD = ("", "A+", "B+", "AB+", "O+", "O-")
 _COMMUNES = {"01": ("00004", "00070", "00073"), "48": ("20242", "20257", "20263"), "79": ("26737", "26740", "26743")}
 """Communes since 2025-07-01 in the provinces of the sample facilities; other facilities' patients live in 01."""
@@ -60,9 +61,15 @@ def invent_person(
 ) -> Person:
     """A patient who fits the visit; `first_care` is the facility where a grown-up's card is registered."""
     sex = rng.choice("12")
+    if traits & _MOTHERS:
+        sex = "2"
     newborn = Trait.NEWBORN in traits
     foreign = Trait.FOREIGNER in traits
-    born = admitted - timedelta(hours=30) if newborn else _birthday(rng, admitted)
+    born = (
+        admitted - timedelta(hours=30)
+        if newborn
+        else _birthday(rng, admitted, 40 if sex == "2" and traits & _MOTHERS else 82)
+    )
     mother = invent_name(rng, "2") if newborn else None
     name = f"Alex {rng.choice(_MIDDLE)} Sample" if foreign else invent_name(rng, sex)
     province = first_care[:2] if first_care[:2] in _COMMUNES else "01"
@@ -91,9 +98,9 @@ def invent_person(
     )
 
 
-def _birthday(rng: Random, admitted: datetime) -> datetime:
+def _birthday(rng: Random, admitted: datetime, oldest: int) -> datetime:
     return admitted.replace(
-        year=admitted.year - rng.randrange(19, 82), month=rng.randrange(1, 13), day=rng.randrange(1, 29)
+        year=admitted.year - rng.randrange(19, oldest), month=rng.randrange(1, 13), day=rng.randrange(1, 29)
     )
 
 

@@ -136,6 +136,10 @@ def plan_visit(
     """Decides what chance decides about the visit itself; ValueError when there could be no such visit on the day."""
     last = to_minute(discharged_at).astimezone(VIETNAM)
     _require_possible(care, last.date())
+    if Trait.BIRTH in traits and not care.stay:
+        raise ValueError("a birth is a stay: inpatient or day treatment")
+    if Trait.SICK_LEAVE in traits and care.stay:
+        raise ValueError("after a stay the discharge paper (table 7) gives the days off")
     rng = chance(seed, facility, care.code, insured)
     span = care.span
     if care.bed == "15" and rows > _ROWS_A_DAY:
