@@ -14,6 +14,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "dossier": {
         "new": "streams.cli.dossier_new:dossier_new",
         "check": "streams.cli.dossier_check:dossier_check",
+        "rules": "streams.cli.dossier_rules:dossier_rules",
         "xsd": "streams.cli.dossier_xsd:dossier_xsd",
     },
     "visit": {

@@ -26,6 +26,8 @@ class RuleText:
     severity: str
     tables: tuple[str, ...]
     condition: str
+    source: str
+    """Law, annex or checker that it rests on; marks: `docs/codes.md`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def rule_texts() -> Mapping[str, RuleText]:
     """Every rule by its code: those of the standard and our own."""
     rows = (*read_csv("rules.csv"), *read_csv("own_rules.csv"))
     return {
-        row["rule_id"]: RuleText(row["rule_id"], row["severity"], tuple(row["tables"].split(",")), row["condition_en"])
+        row["rule_id"]: RuleText(
+            row["rule_id"], row["severity"], tuple(row["tables"].split(",")), row["condition_en"], row["source_note"]
+        )
         for row in rows
     }
 

@@ -74,6 +74,10 @@ class Line(dict[str, str | None]):
         return Place(self.label, self.number, name)
 
 
+_NO_LINE = Line()
+_NO_LINE.label, _NO_LINE.number = "XML1", None
+
+
 def lines_of(table: Table) -> tuple[Line, ...]:
     """The rows of a readable table. Whole numbers lose their leading zeros, as the gateway reads them."""
     listed = table.spec.list_element is not None
@@ -129,7 +133,8 @@ class Visit:
 
     @property
     def xml1(self) -> Line:
-        return self._lines["XML1"][0]
+        """The summary; a row without values where there is none (a check-in)."""
+        return self._lines["XML1"][0] if "XML1" in self._lines else _NO_LINE
 
     def of_xml1(self, name: str) -> str:
         """A value of the summary; empty when no rule may use it."""

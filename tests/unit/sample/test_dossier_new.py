@@ -93,7 +93,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 def test_all_defects_are_listed() -> None:
     listed = json.loads(run("--defect", "list", "--output", "json").stdout)
-    assert [row["defect"] for row in listed] == [*BY_NAME, *BY_RULE]
+    assert [row["defect"] for row in listed] == [defect.name for defect in (*BY_NAME.values(), *BY_RULE.values())]
     assert "two-hoso" in run("--defect", "list").stdout
 
 

@@ -15,10 +15,12 @@ from streams.domain.dossier.findings import rule_texts
 from streams.domain.dossier.sample.build import new_dossier
 from streams.domain.dossier.sample.edits import (
     Change,
+    empty_notes,
     first_half,
     first_table_twice,
     in_envelope,
     in_table,
+    last_table_twice,
     longer_key,
     put,
     rewrite,
@@ -52,6 +54,8 @@ class Defect:
     later: timedelta = timedelta()
     """How long after the given moment the visit ends."""
     needs_envelope: bool = False
+    also: frozenset[str] = frozenset()
+    """Warnings that cannot but come with it."""
     ground: Ground | None = None
     """The dossier that a rule's defect is made from, where it must be a certain one."""
 
@@ -147,6 +151,7 @@ _RELATIONS = (
         kind=VisitKind.EXAM,
         insured=False,
         later=timedelta(days=30),
+        also=frozenset({"REQ-015"}),
     ),
     Defect(
         "facility-mismatch",
@@ -179,12 +184,30 @@ _ENVELOPE = (
     ),
     _outer("portal-table", "ENV-005", "table 8 travels as XML12", in_envelope(swap(">XML8<", ">XML12<"))),
     _outer(
+        "not-a-signature",
+        "ENV-010",
+        "CHUKYDONVI holds something that is no signature",
+        in_envelope(swap("<CHUKYDONVI/>", "<CHUKYDONVI>?</CHUKYDONVI>")),
+    ),
+    _outer(
         "bad-base64",
         "ENV-008",
         "table 8 is not base64",
         in_envelope(rewrite(r"(XML8</LOAIHOSO>\s*<NOIDUNGFILE>)", r"\1!!!")),
     ),
 )
+
+_DOUBTFUL = (
+    Defect(
+        "missing-optional-element",
+        "ENV-011W",
+        "table 1 has no DU_PHONG",
+        in_table("XML1", rewrite(r" *<DU_PHONG/>\n", "")),
+    ),
+    Defect("summary-twice", "ENV-007", "table 8 is there twice", last_table_twice, insured=False),
+    Defect("empty-table", "ENV-009", "an empty table 5", empty_notes, kind=VisitKind.EXAM),
+)
+"""Warnings about elements and files."""
 
 BY_NAME: Mapping[str, Defect] = MappingProxyType(
     {defect.name: defect for defect in (*_STRUCTURE, *_VALUES, *_RELATIONS, *_ENVELOPE)}
@@ -194,8 +217,9 @@ BY_RULE: Mapping[str, Defect] = MappingProxyType(
         code: Defect(code, code, rule.what, rule.change, rule.ground.kind, rule.ground.insured, ground=rule.ground)
         for code, rule in RULE_DEFECTS.items()
     }
+    | {defect.code: defect for defect in _DOUBTFUL}
 )
-"""By the code of a rule that relates values; made so that no other rule breaks (`proof.py`)."""
+"""By the code of a rule; made so that no other rule breaks (`proof.py`)."""
 DEFECTS: Mapping[str, Defect] = MappingProxyType(
     dict(BY_RULE) | {defect.code: defect for defect in reversed(tuple(BY_NAME.values()))} | dict(BY_NAME)
 )

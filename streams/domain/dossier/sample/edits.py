@@ -36,6 +36,15 @@ def first_table_twice(sample: Sample) -> Sample:
     return replace(sample, tables=(sample.tables[0], *sample.tables))
 
 
+def last_table_twice(sample: Sample) -> Sample:
+    return replace(sample, tables=(*sample.tables, sample.tables[-1]))
+
+
+def empty_notes(sample: Sample) -> Sample:
+    """A table 5 without a row, as some exporters write it."""
+    return replace(sample, tables=(*sample.tables, ("XML5", b"<CHITIEU_CHITIET_DIENBIENLAMSANG/>")))
+
+
 def longer_key(length: int) -> Change:
     """MA_LK filled up to so many characters, in every table."""
 

@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from events.visit import TableFile
+from events.visit import Finding, TableFile
+from streams.domain.dossier.checkin import judge_checkin
 from streams.domain.dossier.codelists import SHIPPED, CodeList
+from streams.domain.dossier.findings import rule_texts
 from streams.domain.dossier.rules import RULES
-from streams.domain.dossier.sample.build import new_dossier
-from streams.domain.dossier.sample.model import Sample
+from streams.domain.dossier.sample.build import new_dossier, unsigned_envelope
+from streams.domain.dossier.sample.checkin import CHECKIN_DEFECTS, new_checkin
+from streams.domain.dossier.sample.defects import DEFECTS, Defect, defective_dossier
+from streams.domain.dossier.sample.model import Sample, VisitKind
 from streams.domain.dossier.sample.rows import Rows, rows_of
 from streams.domain.dossier.sample.rule_defects import RULE_DEFECTS, RuleDefect
-from streams.domain.dossier.verdict import Verdict, judge
-from streams.domain.dossier.visit import EarlierDossiers
+from streams.domain.dossier.verdict import judge
+from streams.domain.dossier.visit import EarlierDossiers, Registration
 
 MOMENT = datetime(2026, 11, 2, 3, tzinfo=UTC)
 """When the dossiers of the proofs end: a day of the newest standard."""
@@ -37,25 +41,26 @@ class SampleLists:
 class Proof:
     """One rule passing and failing."""
 
-    defect: RuleDefect
-    passes: Verdict
-    fails: Verdict
-
-    @property
-    def passing(self) -> frozenset[str]:
-        """Codes of the findings about the sound dossier: none."""
-        return frozenset(item.code for item in self.passes.findings)
+    code: str
+    what: str
+    """What is wrong with the broken dossier."""
+    passes: tuple[Finding, ...]
+    """Findings about the sound dossier: none."""
+    fails: tuple[Finding, ...]
+    """Findings about the broken one: the rule's own, and those of `also`."""
+    judged: bool
+    """The rule was judged on the sound dossier, and did not pass for want of a list."""
+    also: frozenset[str] = frozenset()
+    """Rules that cannot but break with it."""
 
     @property
     def failing(self) -> frozenset[str]:
-        """Codes of the findings about the broken one: the rule's own, and those that cannot but break with it."""
-        return frozenset(item.code for item in self.fails.findings)
+        return frozenset(item.code for item in self.fails)
 
     @property
     def holds(self) -> bool:
         """Whether the rule tells the two apart, and no other rule does."""
-        judged = self.defect.code not in self.passes.not_judged
-        return judged and not self.passing and self.failing == {self.defect.code} | self.defect.also
+        return self.judged and not self.passes and self.failing == {self.code} | self.also
 
 
 def sound(defect: RuleDefect) -> Sample:
@@ -68,20 +73,61 @@ def broken(defect: RuleDefect) -> Sample:
     return defect.change(_ground(defect))
 
 
+def provable() -> tuple[str, ...]:
+    """Codes of all rules that have a proof."""
+    codes = {*CHECKIN_DEFECTS, *(defect.code for defect in DEFECTS.values())}
+    return tuple(code for code in rule_texts() if code in codes)
+
+
 def prove(code: str) -> Proof:
-    """The rule `code` passing and failing. Raises KeyError for a rule that is no matter of values."""
-    defect = RULE_DEFECTS[code]
+    """The rule `code` passing and failing. Raises KeyError for one that has no proof (`provable`)."""
+    if code in CHECKIN_DEFECTS:
+        return _of_checkin(code)
+    return _of_rows(RULE_DEFECTS[code]) if code in RULE_DEFECTS else _of_bytes(DEFECTS[code])
+
+
+def _of_checkin(code: str) -> Proof:
+    what, edit = CHECKIN_DEFECTS[code]
+    whole = new_checkin(_plain(), MOMENT)
+    passes, fails = (judge_checkin(content, now=_JUDGED_AT) for content in (whole, edit(whole)))
+    return Proof(code, what, passes, fails, judged=True)
+
+
+def _of_bytes(defect: Defect) -> Proof:
+    """A defect of files, bytes or the envelope."""
+    spoilt = defective_dossier(defect, 1, facility=_FACILITY, discharged_at=MOMENT)
+    whole = new_dossier(1, facility=_FACILITY, kind=spoilt.kind, insured=spoilt.insured, discharged_at=MOMENT)
+    found = []
+    for sample in (whole, spoilt):
+        given = unsigned_envelope(sample) if defect.needs_envelope else _files(sample)
+        register = {_FACILITY: Registration()}
+        found.append(judge(given, now=_JUDGED_AT, facility=sample.facility, register=register).findings)
+    passes, fails = found
+    return Proof(defect.code, defect.what, passes, fails, judged=True, also=defect.also)
+
+
+def _of_rows(defect: RuleDefect) -> Proof:
     whole = sound(defect)
-    lists = SampleLists(rows_of(whole), _needed(code))
-    passes = _judge(whole, lists, _NOTHING_EARLIER, {}, xml8_every_visit=True)
-    fails = _judge(
-        broken(defect),
-        lists,
-        defect.earlier or _NOTHING_EARLIER,
-        defect.checkin or {},
+    lists = SampleLists(rows_of(whole), _needed(defect.code))
+    passes = judge(_files(whole), now=_JUDGED_AT, lists=lists, earlier=_NOTHING_EARLIER, checkin={})
+    fails = judge(
+        _files(broken(defect)),
+        now=_JUDGED_AT,
+        lists=lists,
+        earlier=defect.earlier or _NOTHING_EARLIER,
+        checkin=defect.checkin or {},
         xml8_every_visit=defect.xml8_every_visit,
     )
-    return Proof(defect, passes, fails)
+    judged = defect.code not in passes.not_judged
+    return Proof(defect.code, defect.what, passes.findings, fails.findings, judged, defect.also)
+
+
+def _files(sample: Sample) -> list[TableFile]:
+    return [TableFile(kind, content) for kind, content in sample.tables]
+
+
+def _plain() -> Sample:
+    return new_dossier(1, facility=_FACILITY, kind=VisitKind.EXAM, insured=True, discharged_at=MOMENT)
 
 
 def _ground(defect: RuleDefect) -> Sample:
@@ -101,21 +147,7 @@ def _ground(defect: RuleDefect) -> Sample:
 def _needed(code: str) -> tuple[str, ...]:
     if code == "COD-021":
         return ("NATIONALITIES",)
-    return next(rule.lists for rule in RULES if code in rule.ids)
-
-
-def _judge(
-    sample: Sample,
-    lists: SampleLists,
-    earlier: EarlierDossiers,
-    checkin: Mapping[str, str],
-    *,
-    xml8_every_visit: bool,
-) -> Verdict:
-    tables = [TableFile(kind, content) for kind, content in sample.tables]
-    return judge(
-        tables, now=_JUDGED_AT, lists=lists, earlier=earlier, checkin=checkin, xml8_every_visit=xml8_every_visit
-    )
+    return next((rule.lists for rule in RULES if code in rule.ids), ())
 
 
 def _codes(name: str, codes: Iterable[str], **columns: str) -> CodeList:

@@ -316,6 +316,23 @@ _FORMS = (
     ),
     _d("FMT-028", "a number in place of the card", _EXAM, put("XML1", MA_THE_BHYT="9912345678"), _NO_CARD_COPIES),
 )
+_READING = (
+    _d("ENV-013W", "a blood group of 6 characters", _UNINSURED, put("XML1", NHOM_MAU="AB+ABC")),
+    _d("ENV-014", "a blank in the patient's number", _UNINSURED, put("XML1", MA_BN="BN 1")),
+    _d("ENV-014W", "a blank behind a name", _EXAM, put("XML2", TEN_THUOC="Thuốc mẫu thử ")),
+    _d("FMT-003", "born in a 13th month", _UNINSURED, put("XML1", NGAY_SINH="199013010000")),
+    _d("FMT-003W", "born on an unknown day of a known month", _UNINSURED, put("XML1", NGAY_SINH="199005000000")),
+    _d(
+        "FMT-004W",
+        "a passport of 5 characters",
+        _ground(insured=False, traits=[Trait.FOREIGNER]),
+        put("XML1", SO_CCCD="AB123"),
+    ),
+    _d("FMT-009", "a comma in an amount", _UNINSURED, put("XML1", CAN_NANG="60,5")),
+    _d("FMT-010", "a price with 4 decimals", _EXAM, put("XML2", DON_GIA="420.0001")),
+    _d("FMT-011", "an amount with 3 decimals", _UNINSURED, put("XML1", T_BHTT_GDV="0.001")),
+    _d("FMT-029", "a number with a sign", _UNINSURED, put("XML1", SO_NGAY_DTRI="+1")),
+)
 _CODES = (
     _d("COD-001", "sex is 9", _UNINSURED, put("XML1", GIOI_TINH="9")),
     _d(
@@ -931,6 +948,17 @@ _CATALOGUES = (
 
 RULE_DEFECTS: Mapping[str, RuleDefect] = {
     defect.code: defect
-    for defect in (*_FORMS, *_CODES, *_PRESENCE, *_DATES, *_CATEGORY, *_MONEY, *_LINES, *_PAPERS, *_CATALOGUES)
+    for defect in (
+        *_READING,
+        *_FORMS,
+        *_CODES,
+        *_PRESENCE,
+        *_DATES,
+        *_CATEGORY,
+        *_MONEY,
+        *_LINES,
+        *_PAPERS,
+        *_CATALOGUES,
+    )
 }
 """By the code of the rule."""

@@ -36,6 +36,8 @@ def _document(spec: TableSpec, rows: Sequence[Row]) -> Iterable[str]:
             yield from _elements(spec, row, "      ")
             yield f"    </{spec.row_element}>"
         yield f"  </{spec.list_element}>"
+        if spec.travels == "checkin":  # it carries its own signature (ENV-015)
+            yield "  <CHUKYDONVI/>"
     yield f"</{spec.root}>"
 
 
