@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     parts: Annotated[Path | None, Field(description="Downloads of the embedded parts; default: parts below home")] = (
         None
     )
+    lists: Annotated[Path | None, Field(description="Loaded code lists; default: lists below home")] = None
     facilities: Annotated[Path | None, Field(description="Facility register; default: facilities below home")] = None
 
     kafka_bootstrap_servers: Annotated[str, Field(description="Kafka; empty: embedded")] = ""
@@ -94,6 +95,11 @@ class Settings(BaseSettings):
     def facilities_dir(self) -> Path:
         """Where the facility register is."""
         return self.facilities or self.home / "facilities"
+
+    @property
+    def lists_dir(self) -> Path:
+        """Where the loaded code lists is."""
+        return self.lists or self.home / "lists"
 
     def public(self) -> dict[str, Any]:
         """The settings as a person may see them: a secret only says whether it is set."""

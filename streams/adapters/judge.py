@@ -7,6 +7,7 @@ from cryptography import x509
 
 from events.visit import VisitClosed
 from streams.adapters.facilities import SIGNING_CERTIFICATE, FacilityError, FacilityRegister
+from streams.domain.dossier.codelists import SHIPPED, Lists
 from streams.domain.dossier.verdict import Verdict, judge
 from streams.domain.dossier.visit import Registration
 from streams.domain.signature import SignatureError, verify_envelope
@@ -16,9 +17,10 @@ from streams.errors import RetryLater
 class RegisteredJudge:
     """Port `Judge` of validate."""
 
-    def __init__(self, register: FacilityRegister, size_limit: int) -> None:
+    def __init__(self, register: FacilityRegister, size_limit: int, lists: Lists = SHIPPED) -> None:
         self._register = register
         self._size_limit = size_limit
+        self._lists = lists
 
     def __call__(self, visit: VisitClosed, now: datetime) -> Verdict:
         """See the port. Raises RetryLater while the register cannot be read."""
@@ -29,6 +31,7 @@ class RegisteredJudge:
             register=_Registrations(self._register),
             verify_signature=self._verifier(visit.facility, now),
             size_limit=self._size_limit,
+            lists=self._lists,
         )
 
     def _verifier(self, facility: str, now: datetime) -> Callable[[bytes], str | None]:

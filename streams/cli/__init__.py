@@ -17,6 +17,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "rules": "streams.cli.dossier_rules:dossier_rules",
         "xsd": "streams.cli.dossier_xsd:dossier_xsd",
     },
+    "standard": {
+        "list": "streams.cli.standard:standard_list",
+        "show": "streams.cli.standard:standard_show",
+        "diff": "streams.cli.standard:standard_diff",
+        "add": "streams.cli.standard:standard_add",
+    },
     "visit": {
         "close": "streams.cli.visit_close:visit_close",
         "show": "streams.cli.visit:visit_show",
@@ -37,6 +43,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
+    "standard": "Standards of the dossier and code lists, with their dates.",
     "visit": "Hands a visit over; tells its story.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",

@@ -12,7 +12,10 @@ import click
 from events.his.errors import DossierError
 from events.his.source import DossierInput, read_dossier
 from events.visit import Finding, Severity
+from streams.adapters.code_lists import FolderLists
+from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, output_option
+from streams.domain.dossier.codelists import Lists
 from streams.domain.dossier.verdict import Verdict, judge
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -51,7 +54,9 @@ def dossier_check(paths: tuple[Path, ...], on: datetime | None, lang: str, outpu
 
     Exit code 1 when one of them would be rejected.
     """
-    results = [_check(path, on.date() if on else None) for path in paths]
+    settings = settings_or_fail()
+    lists = FolderLists(settings.lists_dir, settings.facilities_dir)
+    results = [_check(path, on.date() if on else None, lists) for path in paths]
     if output == "json":
         emit_json(results)
     else:
@@ -61,12 +66,14 @@ def dossier_check(paths: tuple[Path, ...], on: datetime | None, lang: str, outpu
         raise SystemExit(int(Exit.NO))
 
 
-def _check(path: Path, on: date | None) -> dict[str, Any]:
+def _check(path: Path, on: date | None, lists: Lists) -> dict[str, Any]:
     try:
         given = read_dossier(path)
     except DossierError as error:
         return _unreadable(path, error)
-    verdict = judge(given.tables if given.envelope is None else given.envelope, now=datetime.now(UTC), on=on)
+    verdict = judge(
+        given.tables if given.envelope is None else given.envelope, now=datetime.now(UTC), on=on, lists=lists
+    )
     return _result(path, given, verdict)
 
 

@@ -19,6 +19,7 @@ from events.serde import Serde
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
 from streams.adapters import kafka, postgres
 from streams.adapters.attempts import Limits, PostgresAttempts
+from streams.adapters.code_lists import FolderLists
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.facility_policies import FolderPolicies
@@ -114,7 +115,9 @@ async def _prepared(serde: Serde, *events: type[Event]) -> None:
 
 def validate_stage(parts: Parts) -> Stage:
     """visit.closed.v1 → visit.validated.v1 | visit.rejected.v1"""
-    judge = RegisteredJudge(FacilityRegister(parts.settings.facilities_dir), parts.settings.dossier_max_bytes)
+    facilities = parts.settings.facilities_dir
+    lists = FolderLists(parts.settings.lists_dir, facilities)
+    judge = RegisteredJudge(FacilityRegister(facilities), parts.settings.dossier_max_bytes, lists)
     handle = each(partial(validate, revisions=PostgresRevisions(parts.pool), judge=judge, now=_now))
     return Stage("validate", (VisitClosed,), (VisitValidated, VisitRejected), handle)
 

@@ -42,6 +42,10 @@ class Lists(Protocol):
         """The list as it stands on the day; None when nobody loaded one that is valid then."""
         ...
 
+    def of(self, facility: str) -> "Lists":
+        """The same with the facility's own lists before the common ones."""
+        ...
+
 
 class ShippedLists:
     """The closed lists of the standard (`schemas/dossier/codes`), with the dates of `validity.csv`."""
@@ -49,6 +53,11 @@ class ShippedLists:
     def on(self, name: str, day: date) -> CodeList | None:
         """See the port. A list that is not of the standard, or not valid on the day, is None."""
         return _shipped(name, day) if name in shipped_names() else None
+
+    def of(self, facility: str) -> Lists:
+        """See the port: nobody loaded any."""
+        del facility
+        return self
 
 
 SHIPPED = ShippedLists()

@@ -107,7 +107,7 @@ def judge(
             sender=sender,
             envelope_facility=envelope.facility if envelope else None,
             unknown=reading.unknown,
-            lists=lists,
+            lists=lists.of(reading.xml1["MA_CSKCB"]),
             earlier=earlier,
             checkin=checkin,
             xml8_every_visit=xml8_every_visit,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from events.visit import Finding, TableFile
 from streams.domain.dossier.checkin import judge_checkin
-from streams.domain.dossier.codelists import SHIPPED, CodeList
+from streams.domain.dossier.codelists import SHIPPED, CodeList, Lists
 from streams.domain.dossier.findings import rule_texts
 from streams.domain.dossier.rules import RULES
 from streams.domain.dossier.sample.build import new_dossier, unsigned_envelope
@@ -35,6 +35,11 @@ class SampleLists:
     def on(self, name: str, day: date) -> CodeList | None:
         """See the port."""
         return self._lists.get(name) or SHIPPED.on(name, day)
+
+    def of(self, facility: str) -> Lists:
+        """See the port."""
+        del facility
+        return self
 
 
 @dataclass(frozen=True, slots=True)
