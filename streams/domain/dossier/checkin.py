@@ -47,6 +47,16 @@ def judge_checkin(content: bytes, *, now: datetime, lists: Lists = SHIPPED) -> t
     return (*found, *_related(visit))
 
 
+def checkin_row(content: bytes) -> dict[str, str] | None:
+    """The first row of a check-in file, to compare the dossier with (LNK-005); None when it cannot be read."""
+    try:
+        root = parse_table(content)
+    except TableError:
+        return None
+    row = root.find("*/*")
+    return None if row is None else {str(child.tag): child.text or "" for child in row}
+
+
 def _related(visit: Visit) -> Iterator[Finding]:
     for step in (*(tuple(rule for rule in step if rule.tables & {KIND} and not rule.lists) for step in STEPS), RULES):
         found = [item for rule in step for item in rule.judge(visit)]

@@ -1,5 +1,7 @@
 """`healthbook dossier check`: folder, envelope and zip; exit code; both languages; JSON for programs."""
 
+import csv
+import io
 import json
 import zipfile
 from datetime import UTC, datetime
@@ -7,11 +9,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from lxml import etree
 
 from events.visit import TableFile
 from streams.cli.dossier_check import dossier_check
+from streams.cli.dossier_report import _csv
 from streams.domain.dossier.envelope import write_envelope
 from streams.domain.dossier.sample import DEFECTS, VisitKind, defective_dossier, new_dossier
+from streams.domain.dossier.sample.checkin import new_checkin
+from streams.domain.dossier.sample.edits import put
 from tests.unit.dossier.builders import FACILITY, TODAY
 
 ENDED = datetime(2026, 11, 2, 3, tzinfo=UTC)
@@ -93,3 +99,72 @@ def test_it_judges_as_of_another_day(tmp_path: Path) -> None:
 
 def test_a_path_that_is_not_there_is_wrong_usage() -> None:
     assert check("/nowhere/at/all").exit_code == 2
+
+
+def many(path: Path, count: int = 24) -> Path:
+    """A folder of folders, envelopes and zips; every fourth is spoilt."""
+    (path / "week 1").mkdir(parents=True)
+    for number in range(count):
+        tables = SPOILT if number % 4 == 3 else SOUND
+        write = (folder, envelope, archive)[number % 3]
+        write(path / "week 1" / f"{number:02}{('', '.xml', '.zip')[number % 3]}", tables)
+    return path
+
+
+def test_a_folder_of_many_is_judged_whole_with_a_summary_by_rule(tmp_path: Path) -> None:
+    result = check(many(tmp_path / "export"))
+    assert result.exit_code == 1
+    assert "24 hồ sơ, 6 bị từ chối." in result.output
+    assert result.output.count("Chưa kiểm tra") == 1
+    documents = json.loads(check(tmp_path / "export", "--output", "json").stdout)
+    assert [Path(document["path"]).stem for document in documents] == [f"{number:02}" for number in range(24)]
+    assert sum(document["rejected"] for document in documents) == 6
+
+
+def test_a_report_has_every_dossier_and_every_finding(tmp_path: Path) -> None:
+    many(tmp_path / "export", 6)
+    page, table, document = (tmp_path / f"report{suffix}" for suffix in (".html", ".csv", ".json"))
+    for file in (page, table, document):
+        assert check(tmp_path / "export", "--report", file).exit_code == 1
+    rows = list(csv.DictReader(io.StringIO(table.read_text(encoding="utf-8-sig"))))
+    assert len(rows) == 6
+    assert [row["code"] for row in rows if row["code"]] == ["REQ-001"]
+    assert next(row for row in rows if row["code"])["source"]
+    found = json.loads(document.read_text(encoding="utf-8"))
+    assert found["judged_on"] == "2026-11-20"
+    assert found["by_rule"] == [{"rule": "REQ-001", "severity": "critical", "dossiers": 1, "findings": 1}]
+    text = page.read_text(encoding="utf-8")
+    assert etree.HTML(text).findtext(".//h1") == "Kết quả kiểm tra hồ sơ"
+    assert text.count("<h2>") == 1 + 6
+    assert "src=" not in text
+    assert "http" not in text
+
+
+def test_a_report_quotes_no_markup_and_no_formula_of_a_file_name(tmp_path: Path) -> None:
+    folder(tmp_path / "=<b>1", SPOILT)
+    for suffix in (".html", ".csv"):
+        check(tmp_path / "=<b>1", "--report", tmp_path / f"r{suffix}")
+    assert "<b>" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    written = _csv([{"path": "=1+1", "rejected": False, "findings": []}])
+    assert written.startswith("'=1+1", written.index("\n") + 1)
+
+
+def test_a_report_of_another_kind_is_wrong_usage(tmp_path: Path) -> None:
+    answer = check(folder(tmp_path / "d", SOUND), "--report", tmp_path / "r.pdf")
+    assert answer.exit_code == 2
+
+
+def test_the_check_in_beside_a_dossier_is_judged_and_compared(tmp_path: Path) -> None:
+    path = folder(tmp_path / "d", SOUND)
+    sample = new_dossier(1, facility=FACILITY, kind=VisitKind.EXAM, insured=True, discharged_at=ENDED)
+    checkin = put("GIOI_TINH", "3")(put("TEN_DICH_VU", "")(new_checkin(sample, ENDED)))
+    (path / "XML0.xml").write_bytes(checkin)
+    (document,) = json.loads(check(path, "--output", "json").stdout)
+    assert [item["code"] for item in document["checkin_findings"]] == ["REQ-003"]
+    assert [item["code"] for item in document["findings"]] == ["LNK-005"]
+    assert document["rejected"] is False
+
+
+def test_who_hands_it_over_is_judged_when_it_is_said(tmp_path: Path) -> None:
+    (document,) = json.loads(check(folder(tmp_path / "d", SOUND), "--facility", "48999", "--output", "json").stdout)
+    assert [item["code"] for item in document["findings"]] == ["FAC-003"]
