@@ -194,6 +194,7 @@ async def test_sigterm_in_the_middle_of_the_stream_ends_with_0_and_the_next_proc
         assert "drained" in first.log
         await sending
     async with process("record", parts, database_url, tmp_path) as second:
+        await second.until("/readyz", 200)  # there may be nothing left to do: it must be there to be stopped
 
         async def all_of_them() -> bool:
             return await recorded(database_url, visit) == 300
