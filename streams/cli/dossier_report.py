@@ -66,7 +66,8 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { border: 1px solid #999; padding: .3rem .5rem; }
-th, td { text-align: left; vertical-align: top; } th { background: #eee; } td.n { text-align: right; } td.c { white-space: nowrap; }
+th, td { text-align: left; vertical-align: top; } th { background: #eee; } td.n { text-align: right; }
+td.c { white-space: nowrap; }
 .critical { color: #a00000; font-weight: 600; } .warning { color: #6b4a00; }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } tr, h2 { break-inside: avoid; } }
 """
@@ -137,7 +138,8 @@ def _html(results: Sequence[Result], words: Mapping[str, str], lang: str, on: da
         yield _head(words, "rule", "severity", "dossiers", "findings", "source")
         for row in rules:
             yield (
-                f"<tr><td class=c>{row['rule']}</td><td class={row['severity']}>{words[row['severity']]}</td>"
+                f"<tr><td class=c>{row['rule']}</td>"
+                f"<td class={row['severity']}>{words[row['severity']]}</td>"
                 f"<td class=n>{row['dossiers']}</td><td class=n>{row['findings']}</td>"
                 f"<td>{escape(_source(row['rule']))}</td></tr>"
             )
@@ -161,7 +163,8 @@ def _dossier(result: Result, words: Mapping[str, str], lang: str) -> Iterator[st
         place = " · ".join(str(part) for part in (item["table"], item["row"], item["field"]) if part is not None)
         severity = str(item["severity"])
         yield (
-            f"<tr><td class=c>{escape(item['code'])}</td><td class={severity}>{words[severity]}</td><td>{escape(place)}</td>"
+            f"<tr><td class=c>{escape(item['code'])}</td><td class={severity}>{words[severity]}</td>"
+            f"<td>{escape(place)}</td>"
             f"<td>{escape(item[f'message_{lang}'])}</td><td>{escape(item[f'mend_{lang}'])}</td></tr>"
         )
     yield "</table>"
