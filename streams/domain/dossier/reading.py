@@ -17,6 +17,9 @@ from streams.domain.dossier.rules.values import check_values
 from streams.domain.dossier.standard import Standard, standard_on
 from streams.domain.dossier.tables import TableSpec, catalogue_of
 
+MAX_ROWS = 100_000
+"""Of one table; the longest stays have some thousands. More would cost memory out of all proportion to the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -81,6 +84,11 @@ def _table(root: etree._Element | TableError, spec: TableSpec, number: int, stan
     place = Place(spec.kind if number == 1 else f"{spec.kind}-{number}")
     if isinstance(root, TableError):
         return _empty(spec, place) if root.text_id == "ENV-008/empty" else _unreadable(root, place)
+    rows = max((len(child) for child in root), default=0)
+    if rows > MAX_ROWS:
+        return finding(
+            "SIZE-002", place, expected=f"at most {MAX_ROWS} rows", found=f"{rows} rows", size=rows, limit=MAX_ROWS
+        )
     try:
         table = read_rows(root, spec, number, standard)
     except TableError as error:

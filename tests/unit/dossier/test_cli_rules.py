@@ -13,7 +13,7 @@ def rules(*arguments: str) -> Result:
 
 def test_every_rule_is_listed_with_what_it_needs() -> None:
     listed = {row["rule"]: row for row in json.loads(rules("--output", "json").stdout)}
-    assert len(listed) == 307 + 4
+    assert len(listed) == 307 + 5
     assert listed["CAT-001"]["needs"] == "DRUG_CATALOGUE"
     assert (listed["CHK-001"]["judged_on"], listed["TIM-001"]["judged_on"]) == ("check-in", "deadlines")
     assert (listed["LNK-002"]["judged_on"], listed["MON-103"]["judged_on"]) == ("never", "dossier")

@@ -6,7 +6,7 @@ from streams.domain.dossier.findings import rule_texts
 from streams.domain.dossier.rules import JUDGED, OF_THE_CHECKIN, OF_THE_DEADLINES, unknown_rules
 from streams.domain.dossier.sample.proof import provable, prove
 
-OWN = {"FAC-001", "FAC-002", "FAC-003", "SIZE-001"}
+OWN = {"FAC-001", "FAC-002", "FAC-003", "SIZE-001", "SIZE-002"}
 
 
 @pytest.mark.parametrize("code", provable())

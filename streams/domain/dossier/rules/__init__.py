@@ -79,6 +79,7 @@ READING = frozenset(
         "FMT-011",
         "FMT-029",
         "SIZE-001",
+        "SIZE-002",
     }
 )
 
