@@ -36,6 +36,7 @@ fmt: $(INSTALLED) ## Formats the code
 	$(BIN)/ruff check --fix .
 
 bench: $(INSTALLED) ## Measures what it costs on this machine (ARGS go to the benchmark)
+	$(BIN)/python -m benchmarks.dossiers
 	$(BIN)/python -m benchmarks $(ARGS)
 
 parts: $(INSTALLED) ## Only downloads the embedded parts, for images and caches

@@ -5,14 +5,13 @@ subscriber that is not ours. Figures are printed, never asserted: they belong to
 """
 
 import asyncio
-import platform
 import tempfile
 from pathlib import Path
 
 import click
-import psutil
 
 from benchmarks.flow import Phase, measure
+from benchmarks.machine import describe
 from benchmarks.report import as_markdown
 
 REPOSITORY = Path(__file__).parent.parent
@@ -34,15 +33,7 @@ def main(rate: float, seconds: int, burst: int, rows: int, parts: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="healthbook-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL's user must be able to enter it
         result = asyncio.run(measure(Path(folder), parts, phases, rows))
-    click.echo(as_markdown(_machine(), result))
-
-
-def _machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
-    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GB"
-    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return f"{psutil.cpu_count()} × {model}, {memory}, {system}"
+    click.echo(as_markdown(describe(), result))
 
 
 if __name__ == "__main__":
