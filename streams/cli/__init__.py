@@ -17,6 +17,11 @@ COMMANDS: dict[str, dict[str, str]] = {
         "rules": "streams.cli.dossier_rules:dossier_rules",
         "xsd": "streams.cli.dossier_xsd:dossier_xsd",
     },
+    "facility": {
+        "list": "streams.cli.facility:facility_list",
+        "show": "streams.cli.facility:facility_show",
+        "errors": "streams.cli.facility:facility_errors_",
+    },
     "standard": {
         "list": "streams.cli.standard:standard_list",
         "show": "streams.cli.standard:standard_show",
@@ -43,6 +48,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
+    "facility": "Who may send, and what each has to mend.",
     "standard": "Standards of the dossier and code lists, with their dates.",
     "visit": "Hands a visit over; tells its story.",
     "simulate": "The simulators on their own.",

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from streams.cli.sheets import safe
 from streams.domain.dossier.findings import rule_texts
 
 Result = Mapping[str, Any]
@@ -113,13 +114,8 @@ def _csv(results: Sequence[Result]) -> str:
     for result in results:
         for item in result["findings"] or [{}]:
             row = {**result, **item, "source": _source(item.get("code", ""))}
-            writer.writerow({name: _cell(row.get(name)) for name in _COLUMNS})
+            writer.writerow({name: safe(row.get(name)) for name in _COLUMNS})
     return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A spreadsheet must not take a text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def _html(results: Sequence[Result], words: Mapping[str, str], lang: str, on: date) -> Iterator[str]:

@@ -37,7 +37,7 @@ def visit_show(facility: str, ma_lk: str, output: str) -> None:
         attempts = await attempts_of(pool, facility, ma_lk)
         return lines, attempts, [{name: getattr(clock, name) for name in shown} for clock in clocks]
 
-    lines, attempts, clocks = _with_database(ask)
+    lines, attempts, clocks = with_database(ask)
     if not lines:
         fail(f"No visit {ma_lk} of facility {facility} is known. Look for it with `healthbook visit list`.", Exit.NO)
     if output == "json":
@@ -76,7 +76,7 @@ def visit_list(facility: str | None, day: datetime | None, states: tuple[str, ..
         wanted = [VisitState(state) for state in states]
         return await PostgresTimeline(pool).visits(facility, since, since + timedelta(days=1), wanted, limit)
 
-    rows = _with_database(ask)
+    rows = with_database(ask)
     if output == "table":
         rows = [row | {"last event": row["last_event"], "when (Vietnam)": _local(row["happened_at"])} for row in rows]
     emit_rows(rows, ("facility", "ma_lk", "revision", "state", "last event", "when (Vietnam)"), output)
@@ -84,7 +84,7 @@ def visit_list(facility: str | None, day: datetime | None, states: tuple[str, ..
         say(f"The first {limit}; ask for one --facility, one --state, or more with --limit.")
 
 
-def _with_database(ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
+def with_database(ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
     async def run(url: str) -> T:
         pool = await postgres.connect(url, 1)
         try:
