@@ -16,6 +16,7 @@ import click
 from events.his.errors import DossierError
 from events.his.source import DossierInput, read_dossier
 from events.visit import Finding, Severity
+from streams import garbage
 from streams.adapters.code_lists import FolderLists
 from streams.cli.config import settings_or_fail
 from streams.cli.dossier_report import SUFFIXES, by_rule, write_report
@@ -134,7 +135,7 @@ class Check:
         if len(paths) <= _AT_ONCE:
             yield from map(self, paths)
             return
-        with ProcessPoolExecutor() as pool:
+        with ProcessPoolExecutor(initializer=garbage.seldom) as pool:
             yield from pool.map(self, paths, chunksize=8)
 
     def __call__(self, path: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What every process has: JSON logs, /metrics, /livez and /readyz, and a drain on SIGTERM."""
 
 import asyncio
-import gc
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
+from streams import garbage
 from streams.config import Settings
 from streams.errors import Fatal, RetryLater
 from streams.metrics import BUILD_INFO
@@ -47,10 +47,7 @@ def serve(name: str, settings: Settings, work: Work) -> int:
     """Runs one process until SIGTERM or SIGINT; returns its exit status (0, or 70 after Fatal)."""
     import uvloop  # only where an event loop is run: commands do not pay for it
 
-    # What was imported lives as long as the process, and dossiers make many short-lived objects without cycles: looking
-    # for cycles at the default pace cost a tenth of the time (benchmarks/).
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    garbage.seldom()
     logs.configure(name, settings.log_level)
     BUILD_INFO.labels(version("healthbook")).set(1)
     return uvloop.run(_serve(name, settings, work))

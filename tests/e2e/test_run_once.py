@@ -10,12 +10,41 @@ from lxml import etree
 
 from events.topics import TOPICS
 from streams.domain.dossier.sample import FACILITIES
+from tests.support.eventually import eventually
 from tests.support.system import HEALTHBOOK, RunningSystem, environment_of, running_system
 
 
 @pytest.fixture(scope="module")
 def environment(own_home: Path, downloads: Path) -> dict[str, str]:
     return environment_of(own_home, downloads)
+
+
+async def a_rejected_visit_is_mended_and_shown(system: RunningSystem, folder: Path) -> None:
+    """The hospital's way: rejected, told what to mend, closed again, accepted, shown."""
+    made = ("dossier", "new", "--facility", "01999", "--seed", "77")
+    assert system.healthbook(*made, "--out", str(folder / "wrong"), "--defect", "wrong-total").returncode == 0
+    assert system.healthbook(*made, "--out", str(folder / "right"), "--kind", "exam", "--insured").returncode == 0
+    (wrong,), (right,) = (sorted(folder.joinpath(name).glob("MAU*")) for name in ("wrong", "right"))
+    assert wrong.name == right.name
+
+    def close(path: Path) -> int:
+        answer = system.healthbook("visit", "close", str(path), "--facility", "01999", "--output", "json")
+        return int(json.loads(answer.stdout)["revision"])
+
+    def told(revision: int) -> list[str]:
+        answer = system.healthbook("visit", "show", "01999", wrong.name, "--output", "json")
+        lines = json.loads(answer.stdout)["story"] if answer.returncode == 0 else []
+        return [line["type"] for line in lines if line["revision"] == revision]
+
+    first = close(wrong)
+    await eventually(lambda: "visit.rejected.v1" in told(first), timeout=60)
+    errors = json.loads(system.healthbook("facility", "errors", "01999", "--output", "json").stdout)
+    (error,) = [row for row in errors if row["ma_lk"] == wrong.name and row["severity"] == "critical"]
+    assert (error["code"], error["field"], error["from"]) == ("MON-103", "T_TONGCHI_BV", "validation")
+    second = close(right)
+    assert second > first
+    await eventually(lambda: "health-book.displayed.v1" in told(second), timeout=60)
+    assert "visit.signed.v1" not in told(first)
 
 
 def run_once(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -54,6 +83,7 @@ async def test_every_sample_ends_as_its_page_says_and_a_second_start_keeps_the_d
                 "closed-to-receipt": "MET",
                 "receipt-to-shown": "MET",
             }
+        await a_rejected_visit_is_mended_and_shown(system, own_home / "loop")
         await assert_nothing_personal(system)
         status = system.status()
         assert status["running"]

@@ -1,8 +1,9 @@
 """Bytes of one table → its rows. Values are read by name, so that one mistake does not hide another (RULES §1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from lxml import etree
 
@@ -11,6 +12,8 @@ from streams.domain.dossier import xsd
 from streams.domain.dossier.standard import Standard
 from streams.domain.dossier.tables import TableSpec
 from streams.domain.dossier.trouble import true_reason
+
+T = TypeVar("T")
 
 
 class TableError(ValueError):
@@ -63,18 +66,16 @@ class Table:
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        if self.proven:  # every element is there once and in order: no name has to be read from the file
-            names = tuple(self.spec.by_name)
-            texts = ([child.text or "" for child in element] for element in self.elements)
-            return tuple(Row(number, dict(zip(names, row, strict=True))) for number, row in enumerate(texts, 1))
-        return tuple(Row(number, _values(element)) for number, element in enumerate(self.elements, 1))
+        return tuple(Row(number, texts) for number, texts in enumerate(self.texts(dict), 1))
 
-    def column(self, name: str) -> list[str]:
-        """One field of all rows. In a proven file the position is known, and no other field is touched."""
-        if self.proven and name in self.spec.by_name:
-            position = self.spec.by_name[name].order - 1
-            return [element[position].text or "" for element in self.elements]
-        return [row[name] for row in self.rows]
+    def texts(self, make: Callable[[Iterable[tuple[str, str]]], T]) -> Iterator[T]:
+        """What `make` makes of the (field, text) of each row, one after the other."""
+        if not self.proven:
+            yield from (make(_values(element).items()) for element in self.elements)
+            return
+        names = tuple(self.spec.by_name)  # every element is there once and in order: no name has to be read
+        for element in self.elements:
+            yield make(zip(names, [child.text or "" for child in element], strict=True))
 
 
 def parse_table(content: bytes) -> etree._Element:

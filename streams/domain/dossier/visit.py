@@ -10,7 +10,7 @@ from events.visit import Finding, Severity
 from streams.domain.dossier.codelists import SHIPPED, Lists
 from streams.domain.dossier.findings import Place
 from streams.domain.dossier.identity import insured
-from streams.domain.dossier.reader import Row, Table
+from streams.domain.dossier.reader import Table
 from streams.domain.dossier.standard import Standard
 
 
@@ -82,13 +82,14 @@ def lines_of(table: Table) -> tuple[Line, ...]:
     """The rows of a readable table. Whole numbers lose their leading zeros, as the gateway reads them."""
     listed = table.spec.list_element is not None
     numbers = [item.name for item in table.spec.fields if item.type == "integer"]
-    return tuple(_line(row, table.label, listed, numbers) for row in table.rows)
+    return tuple(
+        _line(line, table.label, number if listed else None, numbers)
+        for number, line in enumerate(table.texts(Line), 1)
+    )
 
 
-def _line(row: Row, label: str, listed: bool, numbers: Iterable[str]) -> Line:
-    line = Line(row.texts)
-    line.label = label
-    line.number = row.number if listed else None
+def _line(line: Line, label: str, number: int | None, numbers: Iterable[str]) -> Line:
+    line.label, line.number = label, number
     for name in numbers:
         text = line[name]
         if text and text[0] == "0" and len(text) > 1 and text.isdigit():

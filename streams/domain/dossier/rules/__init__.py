@@ -89,6 +89,8 @@ OF_THE_CHECKIN = frozenset({"ENV-015", "REQ-002", "REQ-003", "REQ-004", "CHK-001
 OF_THE_DEADLINES = frozenset({"TIM-001", "TIM-002"})
 """Clocks of `streams/sla`, no rules about the content of a dossier (RULES §7)."""
 
+_WITH_LISTS = tuple(rule for rule in RULES if rule.lists)
+
 JUDGED = READING | {code for rule in RULES for code in rule.ids}
 
 
@@ -112,7 +114,9 @@ def _certain(found: Iterable[Finding]) -> Iterator[Finding]:
 
 def not_judged(visit: Visit) -> dict[str, str]:
     """Rules that could not be judged on this visit, each with the list that is missing (RULES §1, coverage)."""
-    return {code: ", ".join(missing) for rule in RULES if (missing := rule.missing_lists(visit)) for code in rule.ids}
+    return {
+        code: ", ".join(missing) for rule in _WITH_LISTS if (missing := rule.missing_lists(visit)) for code in rule.ids
+    }
 
 
 def unknown_rules() -> tuple[str, ...]:

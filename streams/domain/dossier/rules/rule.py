@@ -1,6 +1,6 @@
 """The shape of a rule that relates values: an id of `rules.csv` and a pure function over the visit."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,11 +35,13 @@ class Rule:
         """The tables whose rows it needs."""
         return frozenset(self.text.tables)
 
-    def judge(self, visit: Visit) -> Iterator[Finding]:
+    def judge(self, visit: Visit) -> Iterable[Finding]:
         """Its findings; none when a table that it needs could not be read, or a list is not loaded."""
-        if not self.tables.isdisjoint(visit.unknown) or self.missing_lists(visit):
-            return iter(())
-        return iter(self.check(visit))
+        if visit.unknown and not self.tables.isdisjoint(visit.unknown):
+            return ()
+        if self.lists and self.missing_lists(visit):
+            return ()
+        return self.check(visit)
 
     def missing_lists(self, visit: Visit) -> tuple[str, ...]:
         """Lists that it needs and nobody loaded."""
