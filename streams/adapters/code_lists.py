@@ -22,6 +22,7 @@ import structlog
 
 from streams.adapters.facilities import LOOK_AGAIN, Watched
 from streams.domain.dossier.codelists import SHIPPED, CodeList, Lists, shipped_names
+from streams.domain.dossier.severities import LIST as SEVERITY
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ LOADABLE = frozenset(
     {
         *("ICD10", "ICD10_LIMITS", "COMMUNES", "NATIONALITIES", "ETHNIC_GROUPS", "OCCUPATIONS", "YHCT"),
         *("LAB_INDICES", "CHILD_SERVICES", "DRUG_CATALOGUE", "SERVICE_CATALOGUE", "SUPPLY_CATALOGUE"),
-        *("STAFF", "MACHINES"),
+        *("STAFF", "MACHINES", SEVERITY),
     }
 )
 """Lists that rules ask for and we do not ship."""

@@ -19,6 +19,7 @@ from streams.adapters.code_lists import (
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.domain.dossier.codelists import shipped_names
+from streams.domain.dossier.severities import LIST, problems
 from streams.domain.dossier.standard import Standard, standard_named, standards
 from streams.domain.dossier.tables import FieldSpec, catalogue_of
 
@@ -174,6 +175,9 @@ def standard_add(
         old = (lists.of(facility) if facility else lists).on(name, day)
     except ListError as error:
         fail(str(error), Exit.NO)
+    wrong = list(problems(new, facility)) if name == LIST else []
+    if wrong:
+        fail("\n".join(wrong), Exit.NO)
     if path.exists():
         fail(f"a version of {name} from {day} is there already: {path}", Exit.NO)
     found = difference(old, new)

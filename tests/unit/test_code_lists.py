@@ -12,7 +12,8 @@ from streams.adapters.code_lists import FolderLists, ListError, parse_list
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.judge import RegisteredJudge
 from streams.cli import main
-from streams.domain.dossier.sample import VisitKind, new_dossier
+from streams.domain.dossier.sample import DEFECTS, VisitKind, defective_dossier, new_dossier
+from streams.domain.dossier.verdict import judge
 
 
 class Clock:
@@ -106,13 +107,13 @@ def test_the_bus_judges_by_the_loaded_lists(lists: FolderLists, tmp_path: Path) 
     sample = new_dossier(1, facility="01999", kind=VisitKind.EXAM, insured=True, discharged_at=ended)
     visit = VisitClosed("01999", sample.ma_lk, 1, ended, tuple(TableFile(*table) for table in sample.tables))
     (tmp_path / "facilities").mkdir()
-    judge = RegisteredJudge(FacilityRegister(tmp_path / "facilities"), 2**24, lists)
-    assert judge(visit, ended).not_judged["CAT-006"] == "STAFF"
+    judge_ = RegisteredJudge(FacilityRegister(tmp_path / "facilities"), 2**24, lists)
+    assert judge_(visit, ended).not_judged["CAT-006"] == "STAFF"
     put(tmp_path / "facilities" / "01999" / "lists", "STAFF", "2026-01-01", "code\nsomebody\n")
-    judge = RegisteredJudge(
+    judge_ = RegisteredJudge(
         FacilityRegister(tmp_path / "facilities"), 2**24, FolderLists(tmp_path / "lists", tmp_path / "facilities")
     )
-    verdict = judge(visit, ended)
+    verdict = judge_(visit, ended)
     assert "CAT-006" not in verdict.not_judged
     assert "CAT-006" in {item.code for item in verdict.findings}
 
@@ -165,3 +166,56 @@ def test_standards_are_listed_with_their_days_shown_and_compared(tmp_path: Path)
     assert len(fields) == 66
     assert standard(tmp_path, "diff", "130", "999").exit_code == 2
     assert standard(tmp_path, "show", "nothing").exit_code == 2
+
+
+ENDED = datetime(2026, 11, 2, 3, tzinfo=UTC)
+
+
+def severities(lists: FolderLists, code: str) -> dict[str, str]:
+    sample = defective_dossier(DEFECTS[code], 1, facility="01999", discharged_at=ENDED)
+    verdict = judge([TableFile(*table) for table in sample.tables], now=ENDED, lists=lists)
+    return {item.code: str(item.severity) for item in verdict.findings}
+
+
+def test_the_operator_raises_and_lowers_a_facility_only_raises(tmp_path: Path) -> None:
+    common, facilities = tmp_path / "lists", tmp_path / "facilities"
+    put(common, "SEVERITY", "2026-01-01", "code,severity,reason\nMON-103,warning,QĐ 1\nREQ-014,critical,QĐ 2\n")
+    put(
+        facilities / "01999" / "lists",
+        "SEVERITY",
+        "2026-01-01",
+        "code,severity,reason\nX1-013,critical,x\nX3-008,warning,x\n",
+    )
+    operators, own = FolderLists(common, tmp_path / "none"), FolderLists(common, facilities)
+    assert severities(operators, "MON-103")["MON-103"] == "warning"
+    assert severities(operators, "REQ-014") == {"REQ-014": "critical"}
+    assert severities(operators, "X1-013") == {"X1-013": "warning"}
+    assert severities(own, "X1-013") == {"X1-013": "critical"}
+    assert severities(own, "X3-008") == {"X3-008": "critical"}
+
+
+def test_some_rules_nobody_lowers(tmp_path: Path) -> None:
+    put(tmp_path / "lists", "SEVERITY", "2026-01-01", "code,severity,reason\nREQ-001,warning,x\n")
+    lists = FolderLists(tmp_path / "lists", tmp_path / "none")
+    assert severities(lists, "REQ-001") == {"REQ-001": "critical"}
+
+
+@pytest.mark.parametrize(
+    ("row", "facility", "problem"),
+    [
+        ("REQ-001,warning,x", None, "REQ-001 is never lowered"),
+        ("X3-008,warning,x", "01999", "the operator alone may lower one"),
+        ("X3-008,warning,", None, "a reason is missing"),
+        ("X3-008,low,x", None, "severity must be critical or warning"),
+        ("XX-1,warning,x", None, "no such rule"),
+        ("LNK-002,warning,x", None, "no such rule"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused(tmp_path: Path, row: str, facility: str | None, problem: str) -> None:
+    file = tmp_path / "s.csv"
+    file.write_text(f"code,severity,reason\n{row}\n", encoding="utf-8")
+    more = ("--facility", facility) if facility else ()
+    answer = standard(tmp_path, "add", "SEVERITY", str(file), "--from", "2027-01-01", "--source", "x", *more)
+    assert answer.exit_code == 1
+    assert problem in answer.stderr
+    assert not (tmp_path / "lists").exists()

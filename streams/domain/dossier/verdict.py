@@ -14,6 +14,7 @@ from streams.domain.dossier.moments import VIETNAM, instant_of
 from streams.domain.dossier.reader import Table
 from streams.domain.dossier.reading import Reading, read_files
 from streams.domain.dossier.rules import judge_rows, not_judged
+from streams.domain.dossier.severities import LIST, judged_by
 from streams.domain.dossier.standard import standard_on
 from streams.domain.dossier.visit import EarlierDossiers, Registration, Sender, Visit
 
@@ -115,6 +116,8 @@ def judge(
         visit.discard(found)
         found = (*found, *judge_rows(visit))
         not_checked = not_judged(visit)
+        operators, own = lists.on(LIST, reading.day), visit.lists.on(LIST, reading.day)
+        found = judged_by(found, operators, None if own is operators else own)
     listed, omitted = most_important(sorted(found, key=_place_in(reading.tables)))
     return replace(_verdict(tables, envelope, reading, listed, omitted), not_judged=not_checked)
 
