@@ -26,9 +26,19 @@ LEASE_LOST = "LEASE_LOST"
 
 _CLAIM_LOCK = 0x636C61696D  # any constant: two dispatchers must not count the free places at once
 
+_WAITS = """\
+        where waiting.facility = lane.facility and state in ('READY', 'WAITING')
+            and next_attempt_at <= statement_timestamp()
+            and not exists (
+                select from submission as other
+                where other.facility = waiting.facility and other.ma_lk = waiting.ma_lk
+                    and other.state in ('SENDING', 'OVERTAKEN')
+            )
+"""
+
 # A probe is the least tried visit: a few poisoned ones, which are the oldest, would else keep a lane closed for ever.
 # `lane` walks from facility to facility through the index, so that a long backlog of one costs the others nothing.
-_CLAIM = """
+_CLAIM = f"""
 with recursive lane as (
     (select facility from submission where state in ('READY', 'WAITING') order by facility limit 1)
     union all
@@ -43,14 +53,7 @@ with recursive lane as (
     select candidate.id, due_at
     from lane left join busy using (facility) cross join lateral (
         select id, due_at from submission as waiting
-        where waiting.facility = lane.facility and state in ('READY', 'WAITING')
-            and next_attempt_at <= statement_timestamp()
-            and not exists (
-                select from submission as other
-                where other.facility = waiting.facility and other.ma_lk = waiting.ma_lk
-                    and other.state in ('SENDING', 'OVERTAKEN')
-            )
-        order by due_at
+{_WAITS}        order by due_at
         limit case when $8 then 0 else greatest(0, $2::bigint - coalesce(sends, 0)) end
         for update skip locked
     ) as candidate
@@ -60,14 +63,7 @@ with recursive lane as (
     select candidate.id, due_at
     from lane left join busy using (facility) cross join lateral (
         select id, due_at, attempts from submission as waiting
-        where waiting.facility = lane.facility and state in ('READY', 'WAITING')
-            and next_attempt_at <= statement_timestamp()
-            and not exists (
-                select from submission as other
-                where other.facility = waiting.facility and other.ma_lk = waiting.ma_lk
-                    and other.state in ('SENDING', 'OVERTAKEN')
-            )
-        order by attempts, due_at
+{_WAITS}        order by attempts, due_at
         limit greatest(0, 1 - coalesce(sends, 0))
         for update skip locked
     ) as candidate
@@ -94,7 +90,7 @@ with recursive lane as (
     from claimed left join unnest($9::text[], $10::text[]) as service (standard, endpoint) using (standard)
 )
 select *, statement_timestamp() as started_at from claimed order by due_at
-"""
+"""  # noqa: S608 - put together from constants
 
 _MINE = """
 select id from submission join unnest($1::bigint[], $2::int[]) as mine (id, number) using (id)

@@ -62,7 +62,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also writes everything to this file: .html to print, .csv for a spreadsheet, .json.",
+    help="Also writes everything to this file: .html to print, .csv or .xlsx, .json.",
 )
 @click.option("--facility", help="Who hands them over, 5 characters: FAC-003 and ENV-002 are judged too.")
 @output_option

@@ -1,7 +1,5 @@
-"""What `dossier check` found, as a file: HTML to print, CSV for a spreadsheet, JSON for a program."""
+"""What `dossier check` found, as a file: HTML to print, CSV or XLSX for a spreadsheet, JSON for a program."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,13 +8,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from streams.cli.sheets import safe
+from streams.cli import sheets
 from streams.domain.dossier.findings import rule_texts
 
 Result = Mapping[str, Any]
 """One dossier's verdict as `dossier check --output json` has it."""
 
-SUFFIXES = (".html", ".csv", ".json")
+SUFFIXES = (".html", ".json", *sheets.SUFFIXES)
 _COLUMNS = (
     *("path", "facility", "standard", "rejected", "code", "severity", "table", "row", "field", "expected", "found"),
     *("message_vi", "mend_vi", "message_en", "mend_en", "source"),
@@ -92,8 +90,8 @@ def by_rule(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 def write_report(path: Path, results: Sequence[Result], lang: str, on: date) -> None:
     """The form follows the suffix (`SUFFIXES`). Raises OSError."""
-    if path.suffix == ".csv":
-        path.write_bytes(b"\xef\xbb\xbf" + _csv(results).encode())  # the mark tells spreadsheets that it is UTF-8
+    if path.suffix in sheets.SUFFIXES:
+        sheets.write_sheet(path, list(_rows(results)), _COLUMNS)
     elif path.suffix == ".json":
         document = {"judged_on": on.isoformat(), "by_rule": by_rule(results), "dossiers": list(results)}
         path.write_text(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
@@ -106,16 +104,11 @@ def _source(code: str) -> str:
     return text.source if text else ""
 
 
-def _csv(results: Sequence[Result]) -> str:
-    """One line for each finding; a dossier without one has a line too, so that none is missing."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, extrasaction="ignore")
-    writer.writeheader()
+def _rows(results: Sequence[Result]) -> Iterator[dict[str, Any]]:
+    """One for each finding; a dossier without one has a row too, so that none is missing."""
     for result in results:
         for item in result["findings"] or [{}]:
-            row = {**result, **item, "source": _source(item.get("code", ""))}
-            writer.writerow({name: safe(row.get(name)) for name in _COLUMNS})
-    return out.getvalue()
+            yield {**result, **item, "source": _source(item.get("code", ""))}
 
 
 def _html(results: Sequence[Result], words: Mapping[str, str], lang: str, on: date) -> Iterator[str]:

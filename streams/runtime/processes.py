@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import asyncpg
-import structlog
 
 from events.deadline import DeadlineChanged
 from events.envelope import Event
@@ -22,13 +21,11 @@ from streams.adapters.attempts import Limits, PostgresAttempts
 from streams.adapters.code_lists import FolderLists
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
-from streams.adapters.facility_policies import FolderPolicies
 from streams.adapters.gateway import GatewayClient
 from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
 from streams.adapters.ledger import PostgresLedger
 from streams.adapters.outbox import Outbox, declare_shards
-from streams.adapters.publications import LedgerDossiers, PostgresPublications
 from streams.adapters.relay import Relay
 from streams.adapters.revisions import PostgresRevisions
 from streams.adapters.signer import SoftwareKeySigner
@@ -40,16 +37,13 @@ from streams.runtime.backlog import Backlog
 from streams.runtime.deadlines import Processor, application
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
+from streams.runtime.publisher import Publisher
 from streams.runtime.service import Health, Work
 from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
 from streams.stages.forward import record
-from streams.stages.publish import STAGE as PUBLISH
-from streams.stages.publish import held, publish_all
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
 from streams.stages.validate import validate
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -190,7 +184,7 @@ def publish_work(settings: Settings) -> Work:
 
     async def work(health: Health, stopping: asyncio.Event) -> None:
         async with connected(settings) as parts:
-            publisher = Publisher(parts)
+            publisher = Publisher(settings, parts.pool, parts.serde)
             stage = Stage("publish", (VisitAccepted,), (HealthBookEntry, VisitHeld), publisher.handle)
             loop = _loop(parts, stage)
             health.progress = lambda: loop.progress
@@ -204,43 +198,6 @@ def publish_work(settings: Settings) -> Work:
                 trying.cancel()
 
     return work
-
-
-class Publisher:
-    """publish with its adapters."""
-
-    def __init__(self, parts: Parts) -> None:
-        outbox = Outbox(parts.serde)
-        self._serde = parts.serde
-        self._dossiers = LedgerDossiers(parts.pool)
-        self._facilities = FolderPolicies(parts.settings.facilities_dir)
-        self._publications = PostgresPublications(parts.pool, outbox)
-        self._holds = PostgresHolds(parts.pool, outbox)
-        self._pause = parts.settings.hold_retry
-
-    async def handle(self, batch: Sequence[Received[VisitAccepted]]) -> Sequence[None]:
-        reasons = [held(item.event, self._facilities, _now()) for item in batch]
-        pairs = list(zip(batch, reasons, strict=True))
-        await self._holds.add([(why, item.record.topic, item.record.value) for item, why in pairs if why is not None])
-        await self._publish([item.event for item, why in pairs if why is None])
-        return [None] * len(batch)
-
-    async def try_again(self) -> None:
-        """What is held comes again by itself once its facility's list can be read."""
-        while True:
-            await asyncio.sleep(self._pause)
-            try:
-                values = await self._holds.waiting(PUBLISH, 500)
-                visits = [await self._serde.decode(VisitAccepted, value) for value in values]
-                mended = [visit for visit in visits if held(visit, self._facilities, _now()) is None]
-                await self._publish(mended)
-                await self._holds.end(PUBLISH, mended)
-            except Exception as error:  # noqa: BLE001 - what is held stays held; the flow goes on
-                log.warning("held visits could not be tried again", error=type(error).__name__)
-
-    async def _publish(self, visits: Sequence[VisitAccepted]) -> None:
-        if visits:
-            await publish_all(visits, self._dossiers, self._facilities, self._publications)
 
 
 def record_stage(parts: Parts) -> Stage:

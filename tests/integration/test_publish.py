@@ -15,6 +15,7 @@ from events.serde import Serde
 from events.topics import HEALTH_BOOK_ENTRY
 from events.visit import PersonKeyKind, VisitAccepted
 from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.postgres import patiently
 from streams.adapters.publications import PostgresPublications
 from streams.domain.privacy_rules import rules_on
 from streams.domain.projection import project
@@ -148,3 +149,15 @@ async def test_database_that_is_away_means_later(database_url: str, serde: Serde
         await pool.close()
         with pytest.raises(RetryLater):
             await PostgresPublications(pool, Outbox(serde)).add([revision(1)])
+
+
+@pytest.mark.parametrize(
+    "statement", ["create table x ()", "select * from not_migrated_yet", "select pg_cancel_backend(pg_backend_pid())"]
+)
+async def test_a_database_that_cannot_be_used_for_now_means_later(pool: Pool, statement: str) -> None:
+    async def work() -> None:
+        async with pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(statement)
+
+    with pytest.raises(RetryLater):
+        await patiently(work, "database")

@@ -26,7 +26,7 @@ from streams.domain.dossier.sample.model import Expected, Sample, Trait, VisitKi
 from streams.domain.projection_rows import read_tables
 from streams.errors import DeadLetter
 from streams.runtime.loop import Received
-from streams.runtime.processes import Parts, Publisher
+from streams.runtime.publisher import Publisher
 from streams.stages.publish import publish, publish_all
 from tests.support.eventually import eventually
 from tests.support.health_book import accepted
@@ -153,7 +153,7 @@ async def test_visits_of_a_facility_with_a_broken_list_wait_until_it_is_mended(
     list_ = tmp_path / "01999" / "withholding.csv"
     list_.write_text("id;kind;what\n", encoding="utf-8")  # as a spreadsheet saves it
     settings = Settings(facilities=tmp_path, hold_retry=0.2)
-    publisher = Publisher(Parts(settings, pool, serde))
+    publisher = Publisher(settings, pool, serde)
     record = SimpleNamespace(topic=VisitAccepted.topic, value=serde.encode(visit))
     for _ in range(2):  # the batch comes again
         await publisher.handle([Received(visit, None, record)])

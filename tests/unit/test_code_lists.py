@@ -14,6 +14,7 @@ from streams.adapters.judge import RegisteredJudge
 from streams.cli import main
 from streams.domain.dossier.sample import DEFECTS, VisitKind, defective_dossier, new_dossier
 from streams.domain.dossier.verdict import judge
+from streams.errors import RetryLater
 
 
 class Clock:
@@ -219,3 +220,10 @@ def test_a_decision_that_cannot_be_is_refused(tmp_path: Path, row: str, facility
     assert answer.exit_code == 1
     assert problem in answer.stderr
     assert not (tmp_path / "lists").exists()
+
+
+def test_a_register_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
+    sample = new_dossier(1, facility="01999", kind=VisitKind.EXAM, insured=True, discharged_at=ENDED)
+    visit = VisitClosed("01999", sample.ma_lk, 1, ENDED, tuple(TableFile(*table) for table in sample.tables))
+    with pytest.raises(RetryLater, match="register"):
+        RegisteredJudge(FacilityRegister(tmp_path / "not mounted"), 2**24)(visit, ENDED)

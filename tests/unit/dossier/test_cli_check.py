@@ -13,7 +13,7 @@ from lxml import etree
 
 from events.visit import TableFile
 from streams.cli.dossier_check import dossier_check
-from streams.cli.dossier_report import _csv
+from streams.cli.dossier_report import write_report
 from streams.domain.dossier.envelope import write_envelope
 from streams.domain.dossier.sample import DEFECTS, VisitKind, defective_dossier, new_dossier
 from streams.domain.dossier.sample.checkin import new_checkin
@@ -142,11 +142,11 @@ def test_a_report_has_every_dossier_and_every_finding(tmp_path: Path) -> None:
 
 def test_a_report_quotes_no_markup_and_no_formula_of_a_file_name(tmp_path: Path) -> None:
     folder(tmp_path / "=<b>1", SPOILT)
-    for suffix in (".html", ".csv"):
-        check(tmp_path / "=<b>1", "--report", tmp_path / f"r{suffix}")
+    for suffix in (".html", ".csv", ".xlsx"):
+        assert check(tmp_path / "=<b>1", "--report", tmp_path / f"r{suffix}").exit_code == 1
     assert "<b>" not in (tmp_path / "r.html").read_text(encoding="utf-8")
-    written = _csv([{"path": "=1+1", "rejected": False, "findings": []}])
-    assert written.startswith("'=1+1", written.index("\n") + 1)
+    write_report(tmp_path / "r.csv", [{"path": "=1+1", "rejected": False, "findings": []}], "en", TODAY)
+    assert "\n'=1+1," in (tmp_path / "r.csv").read_text(encoding="utf-8-sig")
 
 
 def test_a_report_of_another_kind_is_wrong_usage(tmp_path: Path) -> None:
