@@ -9,6 +9,7 @@ from events.visit import (
     VisitAccepted,
     VisitClosed,
     VisitHeld,
+    VisitLateVerdict,
     VisitRefused,
     VisitRejected,
     VisitSigned,
@@ -53,6 +54,7 @@ VISIT_SIGNED = Topic(VisitSigned.topic, VisitSigned, "sign", 6, _DAYS_30, _DOSSI
 VISIT_ACCEPTED = Topic(VisitAccepted.topic, VisitAccepted, "forward", 6, _YEAR, _SMALL, outbox=True)
 VISIT_REFUSED = Topic(VisitRefused.topic, VisitRefused, "forward", 2, _YEAR, _SMALL, outbox=True)
 VISIT_HELD = Topic(VisitHeld.topic, VisitHeld, "forward", 2, _YEAR, _SMALL, outbox=True)
+VISIT_LATE_VERDICT = Topic(VisitLateVerdict.topic, VisitLateVerdict, "verdict", 2, _YEAR, _SMALL, outbox=True)
 HEALTH_BOOK_ENTRY = Topic(
     HealthBookEntry.topic,
     HealthBookEntry,
@@ -94,6 +96,7 @@ TOPICS = (
     VISIT_ACCEPTED,
     VISIT_REFUSED,
     VISIT_HELD,
+    VISIT_LATE_VERDICT,
     HEALTH_BOOK_ENTRY,
     HEALTH_BOOK_DISPLAYED,
     DEADLINE_CHANGED,

@@ -176,6 +176,39 @@ class VisitRefused(VisitEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayFinding:
+    """One line of the gateway's error list. `message` is its own text, which may quote the dossier."""
+
+    code: str
+    message: str = field(repr=False)
+    table: str | None
+    row: int | None
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitLateVerdict(VisitEvent):
+    """The gateway found fault, hours later, with a dossier that it had taken (GATEWAY §6.6).
+
+    What it took counts until the correction arrives. `told_at` is when its portal told so; `number` counts the verdicts
+    about this revision.
+    """
+
+    topic = "visit.late-verdict.v1"
+    stage = "verdict"
+
+    transaction_code: str
+    told_at: datetime
+    findings: tuple[GatewayFinding, ...]
+    number: int = 1
+
+    @property
+    def occurrence(self) -> str:
+        """The portal may tell more about the same dossier later."""
+        return str(self.number)
+
+
+@dataclass(frozen=True, slots=True)
 class VisitHeld(VisitEvent):
     """The visit waits for a person: neither sent nor refused. `hold` counts how often this revision was held."""
 

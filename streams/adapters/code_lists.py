@@ -23,6 +23,7 @@ import structlog
 from streams.adapters.facilities import LOOK_AGAIN, Watched
 from streams.domain.dossier.codelists import SHIPPED, CodeList, Lists, shipped_names
 from streams.domain.dossier.severities import LIST as SEVERITY
+from streams.sla.calendar import LIST as DAYS_OFF
 
 log = structlog.get_logger()
 
@@ -33,10 +34,10 @@ LOADABLE = frozenset(
     {
         *("ICD10", "ICD10_LIMITS", "COMMUNES", "NATIONALITIES", "ETHNIC_GROUPS", "OCCUPATIONS", "YHCT"),
         *("LAB_INDICES", "CHILD_SERVICES", "DRUG_CATALOGUE", "SERVICE_CATALOGUE", "SUPPLY_CATALOGUE"),
-        *("STAFF", "MACHINES", SEVERITY),
+        *("STAFF", "MACHINES", SEVERITY, DAYS_OFF),
     }
 )
-"""Lists that rules ask for and we do not ship."""
+"""Lists that rules and clocks ask for and we do not ship."""
 
 
 class ListError(ValueError):
@@ -44,7 +45,7 @@ class ListError(ValueError):
 
 
 def known_names() -> frozenset[str]:
-    """Every list that a rule asks for."""
+    """Every list that a rule or a clock asks for."""
     return LOADABLE | shipped_names()
 
 
@@ -135,7 +136,7 @@ class FolderLists:
     def path(self, name: str, valid_from: date, facility: str | None) -> Path:
         """Where a version belongs. Raises ListError for names that nobody asks for."""
         if name not in known_names():
-            raise ListError(f"no rule asks for list {name}; known are {', '.join(sorted(known_names()))}")
+            raise ListError(f"nobody asks for list {name}; known are {', '.join(sorted(known_names()))}")
         if facility is not None and not _CODE.fullmatch(facility):
             raise ListError("a facility code has 5 letters or digits")
         base = self._common if facility is None else self._facilities / facility / "lists"

@@ -13,6 +13,7 @@ import asyncpg
 from events.deadline import DeadlineChanged, DeadlineState
 from streams.adapters.outbox import Connection
 from streams.adapters.postgres import patiently
+from streams.sla.calendar import Decreed, nothing_decreed
 from streams.sla.deadline import Clock, Deadline, Facts, deadlines
 from streams.sla.facts import merge
 
@@ -20,21 +21,22 @@ _ONE_AT_A_TIME = 0x646C  # advisory lock: two workers must not compute one visit
 
 _ADD_FACTS = """
 insert into deadline_facts as known
-    (facility, ma_lk, revision, closed_at, received_at, displayed_at, stopped_by, not_due_because)
+    (facility, ma_lk, revision, closed_at, received_at, displayed_at, stopped_by, not_due_because, late_verdict_at)
 select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
-    $7::text[], $8::text[])
+    $7::text[], $8::text[], $9::timestamptz[])
 on conflict (facility, ma_lk, revision) do update set
     closed_at = least(known.closed_at, excluded.closed_at),
     received_at = least(known.received_at, excluded.received_at),
     displayed_at = least(known.displayed_at, excluded.displayed_at),
     stopped_by = least(known.stopped_by, excluded.stopped_by),
-    not_due_because = least(known.not_due_because, excluded.not_due_because)
+    not_due_because = least(known.not_due_because, excluded.not_due_because),
+    late_verdict_at = least(known.late_verdict_at, excluded.late_verdict_at)
 """
 # No event tells that the gateway has the same content already (GATEWAY §12.4): the ledger knows.
 _FACTS = """
 select facility, ma_lk, revision, deadline_facts.closed_at, received_at, displayed_at,
     coalesce(stopped_by, case when submission.state = 'NOT_DUE' then submission.reason end) as stopped_by,
-    not_due_because
+    not_due_because, late_verdict_at
 from deadline_facts join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
 left join submission using (facility, ma_lk, revision)
 order by facility, ma_lk, revision
@@ -83,8 +85,13 @@ class PostgresDeadlines:
     """Facts in, clocks out, in one transaction each time."""
 
     def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", clocks: Sequence[Clock], now: Callable[[], datetime]
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        clocks: Sequence[Clock],
+        now: Callable[[], datetime],
+        decreed: Decreed = nothing_decreed,
     ) -> None:
+        self._decreed = decreed
         self._pool = pool
         self._clocks = clocks
         self._now = now
@@ -142,7 +149,7 @@ class PostgresDeadlines:
         changes = [
             Change(known.get(after.key), after)
             for _, visit in groupby(facts, key=lambda item: (item.facility, item.ma_lk))
-            for after in deadlines(list(visit), self._clocks, now)
+            for after in deadlines(list(visit), self._clocks, now, self._decreed)
             if known.get(after.key) != after
         ]
         if changes:

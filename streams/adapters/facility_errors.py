@@ -1,4 +1,4 @@
-"""What a facility has to mend: findings of validation and refusals of the gateway, one row for each (duty F08)."""
+"""What a facility has to mend: findings of validation, refusals and late verdicts of the gateway (duty F08)."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from events.visit import VisitRefused, VisitRejected
+from streams.domain.feedback import MEND_EN, MEND_VI
 
 COLUMNS = (
     *("facility", "ma_lk", "revision", "when", "from", "code", "severity", "table", "row", "field"),
@@ -24,7 +25,11 @@ from timeline left join lateral (
     order by number desc limit 1
 ) as answer on type = $5
 where facility = $1 and type in ($4, $5) and happened_at >= $2 and happened_at < $3
-order by happened_at, ma_lk, revision
+"""
+_TOLD = """
+select facility, ma_lk, revision, told_at as "when", code, table_name as "table", row_number as "row",
+    field_name as "field", message
+from gateway_finding where facility = $1 and told_at >= $2 and told_at < $3
 """
 
 
@@ -32,8 +37,21 @@ async def facility_errors(
     pool: "asyncpg.Pool[asyncpg.Record]", facility: str, since: datetime, until: datetime
 ) -> list[dict[str, Any]]:
     """All errors of this facility, and of no other, told in `since` ≤ t < `until` (aware); by time, then visit."""
+    told = [_told(row) for row in await pool.fetch(_TOLD, facility, since, until)]
+    explained = {(error["ma_lk"], error["revision"]) for error in told}
     rows = await pool.fetch(_ERRORS, facility, since, until, VisitRejected.topic, VisitRefused.topic)
-    return [error for row in rows for error in _errors(row)]
+    found = [error for row in rows if not _is_explained(row, explained) for error in _errors(row)] + told
+    return sorted(found, key=lambda error: (error["when"], error["ma_lk"], error["revision"] or 0))
+
+
+def _is_explained(row: asyncpg.Record, explained: set[tuple[str, int | None]]) -> bool:
+    """A refusal of which the portal tells every error is no error beside them."""
+    return row["type"] == VisitRefused.topic and (row["ma_lk"], row["revision"]) in explained
+
+
+def _told(row: asyncpg.Record) -> dict[str, Any]:
+    texts = {"message_vi": row["message"], "message_en": row["message"], "mend_vi": MEND_VI, "mend_en": MEND_EN}
+    return _row(dict(row) | texts | {"from": "gateway", "severity": "critical"})
 
 
 def _errors(row: asyncpg.Record) -> Iterator[dict[str, Any]]:

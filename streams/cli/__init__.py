@@ -28,6 +28,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "diff": "streams.cli.standard:standard_diff",
         "add": "streams.cli.standard:standard_add",
     },
+    "verdict": {
+        "import": "streams.cli.verdict:verdict_import",
+        "fetch": "streams.cli.verdict:verdict_fetch",
+    },
     "visit": {
         "close": "streams.cli.visit_close:visit_close",
         "show": "streams.cli.visit:visit_show",
@@ -50,6 +54,7 @@ HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
     "facility": "Who may send, and what each has to mend.",
     "standard": "Standards of the dossier and code lists, with their dates.",
+    "verdict": "What the gateway says later about dossiers that it took.",
     "visit": "Hands a visit over; tells its story.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",

@@ -18,10 +18,11 @@ from streams.adapters.code_lists import (
 )
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
-from streams.domain.dossier.codelists import shipped_names
-from streams.domain.dossier.severities import LIST, problems
+from streams.domain.dossier import severities
+from streams.domain.dossier.codelists import CodeList, shipped_names
 from streams.domain.dossier.standard import Standard, standard_named, standards
 from streams.domain.dossier.tables import FieldSpec, catalogue_of
+from streams.sla import calendar
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _SHOWN = 20
@@ -175,7 +176,7 @@ def standard_add(
         old = (lists.of(facility) if facility else lists).on(name, day)
     except ListError as error:
         fail(str(error), Exit.NO)
-    wrong = list(problems(new, facility)) if name == LIST else []
+    wrong = list(_problems(new, facility))
     if wrong:
         fail("\n".join(wrong), Exit.NO)
     if path.exists():
@@ -199,6 +200,13 @@ def standard_add(
         return
     click.echo("\n".join(_difference(document)))
     say("nothing was changed" if dry_run else f"it counts from {day} on, for visits that end then or later")
+
+
+def _problems(new: CodeList, facility: str | None) -> Iterator[str]:
+    if new.name == severities.LIST:
+        yield from severities.problems(new, facility)
+    if new.name == calendar.LIST:
+        yield from calendar.problems(new)
 
 
 def _difference(document: Mapping[str, Any]) -> Iterator[str]:

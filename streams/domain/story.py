@@ -9,7 +9,16 @@ from uuid import UUID
 
 from events.deadline import DeadlineChanged, DeadlineState
 from events.health_book import EntryState, HealthBookDisplayed, HealthBookEntry
-from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
+from events.visit import (
+    VisitAccepted,
+    VisitClosed,
+    VisitHeld,
+    VisitLateVerdict,
+    VisitRefused,
+    VisitRejected,
+    VisitSigned,
+    VisitValidated,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class VisitState(StrEnum):
     WITHHELD = "withheld"
     WITHDRAWN = "withdrawn"
     DISPLAYED = "displayed"
+    LATE_VERDICT = "late-verdict"
 
 
 _BY_TYPE = {
@@ -55,6 +65,7 @@ _BY_TYPE = {
     VisitRefused.topic: VisitState.REFUSED,
     VisitAccepted.topic: VisitState.ACCEPTED,
     HealthBookDisplayed.topic: VisitState.DISPLAYED,
+    VisitLateVerdict.topic: VisitState.LATE_VERDICT,
 }
 _BY_ENTRY_STATE = {
     EntryState.ACTIVE: VisitState.PUBLISHED,

@@ -132,8 +132,9 @@ class Processor:
             if after.late and (before is None or not before.late):
                 DEADLINE_BREACHES.labels(after.clock).inc()
             stopped = after.stopped_at if before is None or before.stopped_at is None else None
-            if stopped is not None and after.state in (DeadlineState.MET, DeadlineState.BREACHED):
-                _HISTOGRAMS[after.clock].observe((stopped - after.started_at).total_seconds())
+            histogram = _HISTOGRAMS.get(after.clock)
+            if histogram and stopped is not None and after.state in (DeadlineState.MET, DeadlineState.BREACHED):
+                histogram.observe((stopped - after.started_at).total_seconds())
 
 
 class _Record:

@@ -39,7 +39,8 @@ from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.publisher import Publisher
 from streams.runtime.service import Health, Work
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.sla.calendar import LIST as DAYS_OFF
+from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION
 from streams.stages.forward import record
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
@@ -232,13 +233,15 @@ def deadlines_work(settings: Settings) -> Work:
         clocks = (
             CLOSED_TO_RECEIPT.lasting(timedelta(seconds=settings.receipt_target)),
             RECEIPT_TO_SHOWN,
+            VERDICT_TO_CORRECTION,
         )
+        lists = FolderLists(settings.lists_dir, settings.facilities_dir)
         async with connected(settings) as parts:
             await _prepared(parts.serde, DeadlineChanged)
             producer = kafka.producer(settings.kafka_bootstrap_servers, "deadlines")
             await kafka.start(producer, "deadlines")
             try:
-                store = PostgresDeadlines(parts.pool, clocks, _now)
+                store = PostgresDeadlines(parts.pool, clocks, _now, partial(lists.on, DAYS_OFF))
                 processor = Processor(store, parts.serde, producer, settings.poison_per_minute)
                 health.progress = lambda: processor.progress
                 app = application(processor, settings.kafka_bootstrap_servers, settings.home / "faust")

@@ -9,16 +9,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from events.deadline import DeadlineState
+from streams.sla.calendar import Decreed, end_of_working_day, nothing_decreed
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A promise as dated data. `at_risk` is the share of the time after which it is AT_RISK."""
+    """A promise as data: a time by the wall clock, or a number of working days. `at_risk` is the share after which
+    it is AT_RISK.
+    """
 
     name: str
-    duration: timedelta
+    duration: timedelta | int
     legal_basis: str
     at_risk: float = 0.75
+
+    def due(self, start: datetime, decreed: Decreed) -> datetime:
+        """The last instant at which it is kept."""
+        if isinstance(self.duration, timedelta):
+            return start + self.duration
+        return end_of_working_day(start, self.duration, decreed)
 
     def lasting(self, duration: timedelta) -> "Clock":
         """The same promise with another duration."""
@@ -27,6 +36,8 @@ class Clock:
 
 CLOSED_TO_RECEIPT = Clock("closed-to-receipt", timedelta(minutes=15), "S000-31, S003-20: sent when the visit ends")
 RECEIPT_TO_SHOWN = Clock("receipt-to-shown", timedelta(hours=24), "QĐ 2733/QĐ-BYT annex 01 Art. 5; S000-16, S003-13")
+
+VERDICT_TO_CORRECTION = Clock("late-verdict-to-correction", 2, "Circular 12/2026/TT-BTC Art. 9: 2 working days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Facts:
     displayed_at: datetime | None = None
     stopped_by: str | None = None
     not_due_because: str | None = None
+    late_verdict_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +77,62 @@ class Deadline:
         return self.clock, self.facility, self.ma_lk, self.revision
 
 
-def deadlines(visit: Sequence[Facts], clocks: Sequence[Clock], now: datetime) -> list[Deadline]:
+def deadlines(
+    visit: Sequence[Facts], clocks: Sequence[Clock], now: datetime, decreed: Decreed = nothing_decreed
+) -> list[Deadline]:
     """The clocks of all revisions of one visit, as they stand at `now`."""
     return [
         found
         for facts in visit
         for clock in clocks
-        if (found := _deadline(clock, facts, [other for other in visit if other.revision > facts.revision], now))
+        if (
+            found := _deadline(
+                clock, facts, [other for other in visit if other.revision > facts.revision], now, decreed
+            )
+        )
     ]
 
 
-def _deadline(clock: Clock, facts: Facts, newer: Sequence[Facts], now: datetime) -> Deadline | None:
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What starts a clock, what keeps its promise, what takes its place, and why it need not be kept."""
+
+    start: datetime | None
+    met: datetime | None
+    replaced: datetime | None = None
+    not_due: str | None = None
+
+
+def _course(clock: Clock, facts: Facts, newer: Sequence[Facts]) -> _Course:
+    received_later = _first([other.received_at for other in newer])
     if clock.name == CLOSED_TO_RECEIPT.name:
-        start = facts.closed_at
-        met = facts.received_at
-        # A correction that was rejected replaces nothing: this revision is still to be sent.
-        replaced = _first([other.closed_at for other in newer if other.stopped_by != "REJECTED"])
-        # Whoever must correct the dossier first has no receipt to wait for; the corrected revision has its own clock.
-        not_due = facts.stopped_by
-    else:
-        start = facts.received_at
+        return _Course(
+            facts.closed_at,
+            met=facts.received_at,
+            # A correction that was rejected replaces nothing: this revision is still to be sent.
+            replaced=_first([other.closed_at for other in newer if other.stopped_by != "REJECTED"]),
+            # Whoever must correct the dossier first has no receipt to wait for; the correction has its own clock.
+            not_due=facts.stopped_by,
+        )
+    if clock.name == VERDICT_TO_CORRECTION.name:
+        return _Course(facts.late_verdict_at, met=received_later)
+    return _Course(
+        facts.received_at,
         # A higher version on the screen shows this visit as well (HEALTHBOOK §5, stop).
-        met = _first([facts.displayed_at, *(other.displayed_at for other in newer)])
-        replaced = _first([other.received_at for other in newer])
-        not_due = facts.not_due_because
+        met=_first([facts.displayed_at, *(other.displayed_at for other in newer)]),
+        replaced=received_later,
+        not_due=facts.not_due_because,
+    )
+
+
+def _deadline(clock: Clock, facts: Facts, newer: Sequence[Facts], now: datetime, decreed: Decreed) -> Deadline | None:
+    course = _course(clock, facts, newer)
+    start, met, not_due = course.start, course.met, course.not_due
     if start is None:
         return None
-    due, at_risk = start + clock.duration, start + clock.duration * clock.at_risk
-    stopped = _first([met, replaced])
+    due = clock.due(start, decreed)
+    at_risk = start + (due - start) * clock.at_risk
+    stopped = _first([met, course.replaced])
     if stopped is not None:
         stopped = max(stopped, start)  # a late answer for an old revision: it was replaced before its clock started
         state = DeadlineState.MET if met is not None and met <= stopped else DeadlineState.SUPERSEDED

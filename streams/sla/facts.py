@@ -9,12 +9,21 @@ from events.visit import (
     PersonKeyKind,
     VisitAccepted,
     VisitClosed,
+    VisitLateVerdict,
     VisitRefused,
     VisitRejected,
 )
 from streams.sla.deadline import Facts
 
-TELLING = (VisitClosed, VisitRejected, VisitAccepted, VisitRefused, EntryVersion, HealthBookDisplayed)
+TELLING = (
+    VisitClosed,
+    VisitRejected,
+    VisitAccepted,
+    VisitRefused,
+    VisitLateVerdict,
+    EntryVersion,
+    HealthBookDisplayed,
+)
 """The events that say something about a clock."""
 
 _KEY = ("facility", "ma_lk", "revision")
@@ -54,6 +63,11 @@ def _(event: VisitAccepted) -> Facts:
         received_at=event.received_at,
         not_due_because="NO_IDENTIFIER" if event.person_key_kind is PersonKeyKind.NONE else None,
     )
+
+
+@facts_of.register
+def _(event: VisitLateVerdict) -> Facts:
+    return Facts(event.facility, event.ma_lk, event.revision, closed_at=event.closed_at, late_verdict_at=event.told_at)
 
 
 @facts_of.register

@@ -14,6 +14,7 @@ from events.visit import (
     VisitAccepted,
     VisitClosed,
     VisitHeld,
+    VisitLateVerdict,
     VisitRefused,
     VisitRejected,
     VisitSigned,
@@ -29,6 +30,7 @@ RECORDED = (
     VisitAccepted,
     VisitRefused,
     VisitHeld,
+    VisitLateVerdict,
     EntryOutcome,
     HealthBookDisplayed,
     DeadlineChanged,
@@ -130,6 +132,18 @@ def _(event: VisitHeld) -> dict[str, Any]:
         "message_en": event.message_en,
         "mend_vi": event.mend_vi,
         "mend_en": event.mend_en,
+    }
+
+
+@detail.register
+def _(event: VisitLateVerdict) -> dict[str, Any]:
+    named = ("code", "table", "row", "field")  # the gateway's text may quote the dossier
+    return {
+        "transaction_code": event.transaction_code,
+        "told_at": event.told_at.isoformat(),
+        "findings": [
+            {name: value for name in named if (value := getattr(item, name)) is not None} for item in event.findings
+        ],
     }
 
 

@@ -20,10 +20,10 @@ from streams.stages.record import RECORDED
 from streams.stages.sign import sign
 from streams.stages.validate import validate
 
-OUTSIDE = {"adapter", "display"}
-"""Writers that are no process of ours: the hospitals' side and the display side."""
+OUTSIDE = {"adapter", "display", "verdict"}
+"""Writers that are no process of ours: the hospitals' side, the display side, and a person's command."""
 
-ENDS = {"visit.rejected.v1", "visit.refused.v1", "visit.held.v1"}
+ENDS = {"visit.rejected.v1", "visit.refused.v1", "visit.held.v1", "visit.late-verdict.v1"}
 """Where a revision's way ends until a person acts: they are recorded and nothing else reads them."""
 
 NOTHING: Any = None

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -27,24 +28,76 @@ async def a_rejected_visit_is_mended_and_shown(system: RunningSystem, folder: Pa
     (wrong,), (right,) = (sorted(folder.joinpath(name).glob("MAU*")) for name in ("wrong", "right"))
     assert wrong.name == right.name
 
-    def close(path: Path) -> int:
-        answer = system.healthbook("visit", "close", str(path), "--facility", "01999", "--output", "json")
-        return int(json.loads(answer.stdout)["revision"])
-
     def told(revision: int) -> list[str]:
-        answer = system.healthbook("visit", "show", "01999", wrong.name, "--output", "json")
-        lines = json.loads(answer.stdout)["story"] if answer.returncode == 0 else []
-        return [line["type"] for line in lines if line["revision"] == revision]
+        return told_of(system, wrong.name, revision)
 
-    first = close(wrong)
+    first = close(system, wrong)
     await eventually(lambda: "visit.rejected.v1" in told(first), timeout=60)
     errors = json.loads(system.healthbook("facility", "errors", "01999", "--output", "json").stdout)
     (error,) = [row for row in errors if row["ma_lk"] == wrong.name and row["severity"] == "critical"]
     assert (error["code"], error["field"], error["from"]) == ("MON-103", "T_TONGCHI_BV", "validation")
-    second = close(right)
+    second = close(system, right)
     assert second > first
     await eventually(lambda: "health-book.displayed.v1" in told(second), timeout=60)
     assert "visit.signed.v1" not in told(first)
+
+
+async def a_visit_found_wrong_after_it_was_taken_is_corrected_and_shown_anew(
+    system: RunningSystem, folder: Path
+) -> None:
+    """Accepted and shown; hours later the portal finds fault; corrected, taken in its place, shown as a new version."""
+    made = ("dossier", "new", "--facility", "01999", "--seed", "78", "--kind", "exam", "--insured")
+    assert system.healthbook(*made, "--out", str(folder / "first")).returncode == 0
+    assert system.healthbook(*made, "--out", str(folder / "second"), "--size", "8").returncode == 0
+    (first_folder,), (second_folder,) = (sorted(folder.joinpath(name).glob("MAU*")) for name in ("first", "second"))
+    ma_lk = first_folder.name
+    fault = {"fault": "async_errors", "hours": 0.0001, "code": "E-48", "table": "XML1", "field": "T_BHTT", "count": 1}
+    async with aiohttp.ClientSession() as http:
+        await http.post(system.addresses["gateway"] + "/_sim/faults", json=fault | {"maLK": ma_lk})
+
+    first = close(system, first_folder)
+    await eventually(lambda: "health-book.displayed.v1" in told_of(system, ma_lk, first), timeout=60)
+    fetched = json.loads(system.healthbook("verdict", "fetch", "--facility", "01999", "--output", "json").stdout)
+    assert fetched["accepted"] == 1
+    assert json.loads(system.healthbook("verdict", "fetch", "--output", "json").stdout)["accepted"] == 0
+    await eventually(lambda: "visit.late-verdict.v1" in told_of(system, ma_lk, first), timeout=60)
+    errors = json.loads(system.healthbook("facility", "errors", "01999", "--output", "json").stdout)
+    (error,) = [row for row in errors if row["ma_lk"] == ma_lk]
+    assert (error["code"], error["table"], error["field"], error["from"]) == ("E-48", "XML1", "T_BHTT", "gateway")
+    listed = json.loads(system.healthbook("visit", "list", "--state", "late-verdict", "--output", "json").stdout)
+    assert [row["ma_lk"] for row in listed] == [ma_lk]
+    await eventually(lambda: correction_clock(system, ma_lk)["state"] == "RUNNING", timeout=60)
+
+    second = close(system, second_folder)
+    await eventually(lambda: "health-book.displayed.v1" in told_of(system, ma_lk, second), timeout=60)
+    versions = await system.gateway(f"/_sim/hoso?maCSKCB=01999&maLK={ma_lk}")
+    assert [item["state"] for item in versions] == ["replaced", "current"]
+    await eventually(lambda: correction_clock(system, ma_lk)["state"] == "MET", timeout=60)
+    assert correction_clock(system, ma_lk)["revision"] == first
+
+
+def correction_clock(system: RunningSystem, ma_lk: str) -> dict[str, Any]:
+    """The one clock of a late verdict; {"state": ""} while there is none."""
+    clocks = [
+        clock
+        for clock in story(system, "01999", ma_lk)["clocks"]
+        if clock["clock"] == "late-verdict-to-correction"
+    ]
+    assert len(clocks) <= 1
+    return clocks[0] if clocks else {"state": ""}
+
+
+def close(system: RunningSystem, path: Path) -> int:
+    """Hands a dossier over; its revision."""
+    answer = system.healthbook("visit", "close", str(path), "--facility", "01999", "--output", "json")
+    return int(json.loads(answer.stdout)["revision"])
+
+
+def told_of(system: RunningSystem, ma_lk: str, revision: int) -> list[str]:
+    """What the story tells of a revision; nothing of a visit that is not known yet."""
+    answer = system.healthbook("visit", "show", "01999", ma_lk, "--output", "json")
+    lines = json.loads(answer.stdout)["story"] if answer.returncode == 0 else []
+    return [line["type"] for line in lines if line["revision"] == revision]
 
 
 def run_once(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -84,6 +137,7 @@ async def test_every_sample_ends_as_its_page_says_and_a_second_start_keeps_the_d
                 "receipt-to-shown": "MET",
             }
         await a_rejected_visit_is_mended_and_shown(system, own_home / "loop")
+        await a_visit_found_wrong_after_it_was_taken_is_corrected_and_shown_anew(system, own_home / "late")
         await assert_nothing_personal(system)
         status = system.status()
         assert status["running"]

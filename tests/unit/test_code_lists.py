@@ -147,7 +147,16 @@ def test_a_list_that_no_rule_asks_for_is_refused(tmp_path: Path) -> None:
     file.write_text("code\n1\n", encoding="utf-8")
     answer = standard(tmp_path, "add", "ICD11", str(file), "--from", "2027-01-01", "--source", "x")
     assert answer.exit_code == 1
-    assert "no rule asks for list ICD11" in answer.stderr
+    assert "nobody asks for list ICD11" in answer.stderr
+
+
+@pytest.mark.parametrize(("row", "wrong"), [("20261301,off", "yyyymmdd"), ("20261231,free", "off or working")])
+def test_a_day_that_is_none_is_no_day_off(tmp_path: Path, row: str, wrong: str) -> None:
+    file = tmp_path / "days.csv"
+    file.write_text(f"code,kind\n{row}\n", encoding="utf-8")
+    answer = standard(tmp_path, "add", "DAYS_OFF", str(file), "--from", "2026-01-01", "--source", "x")
+    assert answer.exit_code == 1
+    assert wrong in answer.stderr
 
 
 def test_standards_are_listed_with_their_days_shown_and_compared(tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.deadline import DeadlineState
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, Clock, Deadline, Facts, deadlines
+from streams.sla.deadline import (
+    CLOSED_TO_RECEIPT,
+    RECEIPT_TO_SHOWN,
+    VERDICT_TO_CORRECTION,
+    Clock,
+    Deadline,
+    Facts,
+    deadlines,
+)
 from streams.sla.facts import merge
 
 T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -95,6 +103,29 @@ def test_our_clock_runs_from_the_close_and_the_laws_from_the_receipt() -> None:
     assert (ours.state, law.started_at) == (DeadlineState.MET, T + timedelta(minutes=15))
 
 
+TOLD = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # a Friday; Tuesday 24 November is a public holiday
+DUE = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)  # Monday, Wednesday: 24:00 in Vietnam
+
+
+@pytest.mark.parametrize(
+    ("corrected", "now", "state"),
+    [
+        (None, TOLD, DeadlineState.RUNNING),
+        (None, DUE, DeadlineState.AT_RISK),
+        (None, DUE + SECOND, DeadlineState.BREACHED),
+        (DUE, DUE + DAY, DeadlineState.MET),
+        (DUE + SECOND, DUE + DAY, DeadlineState.BREACHED),
+        (TOLD - DAY, TOLD + DAY, DeadlineState.MET),  # the correction was quicker than the verdict
+    ],
+)
+def test_a_late_verdict_is_corrected_within_two_working_days(
+    corrected: datetime | None, now: datetime, state: DeadlineState
+) -> None:
+    visit = facts(1, received_at=T, late_verdict_at=TOLD), facts(2, received_at=corrected)
+    found = one(VERDICT_TO_CORRECTION, *visit, now=now)
+    assert (found.state, found.due_at) == (state, DUE)
+
+
 instants = st.none() | st.integers(0, 60 * 60 * 50).map(lambda seconds: T + timedelta(seconds=seconds))
 any_facts = st.builds(
     facts,
@@ -104,6 +135,7 @@ any_facts = st.builds(
     displayed_at=instants,
     stopped_by=st.sampled_from([None, "REJECTED", "REFUSED"]),
     not_due_because=st.sampled_from([None, "NO_IDENTIFIER", "WITHHELD"]),
+    late_verdict_at=instants,
 )
 
 
@@ -116,7 +148,7 @@ def learnt(told: list[Facts]) -> list[Facts]:
 def test_order_and_repetition_of_events_do_not_change_the_states(told: list[Facts], chance: object) -> None:
     again = told + told[::2]
     chance.shuffle(again)  # type: ignore[attr-defined]
-    clocks = [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN]
+    clocks = [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION]
     now = T + timedelta(hours=30)
     assert deadlines(learnt(told), clocks, now) == deadlines(learnt(again), clocks, now)
 
@@ -124,6 +156,6 @@ def test_order_and_repetition_of_events_do_not_change_the_states(told: list[Fact
 @given(st.lists(any_facts, min_size=1, max_size=8), st.integers(0, 60 * 60 * 50))
 def test_a_clock_that_still_runs_says_when_to_look_again(told: list[Facts], seconds: int) -> None:
     now = T + timedelta(seconds=seconds)
-    for found in deadlines(learnt(told), [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN], now):
+    for found in deadlines(learnt(told), [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION], now):
         open_ = found.state in (DeadlineState.RUNNING, DeadlineState.AT_RISK)
         assert (found.next_look_at is not None) == open_

@@ -36,6 +36,7 @@ def entry(state: str) -> dict[str, Any]:
         ([CLOSED], VisitState.CLOSED),
         ([CLOSED, REJECTED, AFTER_REJECTION], VisitState.REJECTED),
         ([CLOSED, VALIDATED, SIGNED, DISPLAYED, REJECTED], VisitState.DISPLAYED),
+        ([CLOSED, ACCEPTED, line("visit.late-verdict.v1"), DISPLAYED], VisitState.LATE_VERDICT),
         ([CLOSED, VALIDATED, HELD], VisitState.HELD),
         ([CLOSED, VALIDATED, SIGNED, HELD, ACCEPTED], VisitState.ACCEPTED),
         ([CLOSED, VALIDATED, SIGNED, REFUSED, AFTER_REFUSAL], VisitState.REFUSED),
