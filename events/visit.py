@@ -43,9 +43,16 @@ class Finding:
     mend_en: str
 
 
+CHECK_IN = "XML0"
+"""Kind of the check-in that the HIS sent when the patient came: compared with the dossier, never sent in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """One table of the dossier exactly as the HIS exported it: `kind` is XML1…XML15, `content` the bytes of its XML."""
+    """One table of the dossier exactly as the HIS exported it: `kind` is XML1…XML15, `content` the bytes of its XML.
+
+    When a visit is closed, the check-in (`XML0`) may stand beside the tables.
+    """
 
     kind: str
     content: bytes = field(repr=False)

@@ -18,7 +18,7 @@ from events import xml
 from events.his.archive import is_zip, unzip
 from events.his.errors import DossierError
 from events.topics import VISIT_CLOSED
-from events.visit import TableFile
+from events.visit import CHECK_IN, TableFile
 
 Source = str | os.PathLike[str] | bytes | Mapping[str, bytes]
 """A path (folder of table files, zip, envelope), the bytes of an envelope, or `{"XML1": bytes, …}`."""
@@ -35,7 +35,10 @@ _CHECK_IN = 0
 
 @dataclass(frozen=True, slots=True)
 class DossierInput:
-    """What was found: `tables` in the order of RULES §7, or an `envelope`; `ignored` names what is no part of it."""
+    """What was found: `tables` in the order of RULES §7, a check-in behind them, or an `envelope`.
+
+    `ignored` names files that are no part of it.
+    """
 
     tables: tuple[TableFile, ...]
     envelope: bytes | None = field(default=None, repr=False)
@@ -122,16 +125,18 @@ def _assemble(files: Iterable[tuple[str, bytes]]) -> DossierInput:
     others: list[tuple[str, bytes]] = []
     for name, content in files:
         match = _TABLE.fullmatch(name)
-        if match is None or int(match[1]) == _CHECK_IN:
+        if match is None:
             others.append((name, content))
             continue
         place = (int(match[1]), int(match[2] or 1))
         if place in tables:
             raise DossierError("ENV-007", f"XML{place[0]}" if place[1] == 1 else f"XML{place[0]}-{place[1]}")
         tables[place] = content
+    check_ins = [tables.pop(place) for place in sorted(tables) if place[0] == _CHECK_IN]
     if tables:
-        ordered = tuple(TableFile(f"XML{place[0]}", tables[place]) for place in sorted(tables))
-        return DossierInput(ordered, None, tuple(name for name, _ in others))
+        ordered = [TableFile(f"XML{place[0]}", tables[place]) for place in sorted(tables)]
+        ordered += [TableFile(CHECK_IN, content) for content in check_ins[:1]]
+        return DossierInput(tuple(ordered), None, tuple(name for name, _ in others))
     return _lone_envelope(others)
 
 

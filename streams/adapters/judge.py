@@ -5,10 +5,12 @@ from datetime import datetime
 
 from cryptography import x509
 
-from events.visit import VisitClosed
+from events.visit import CHECK_IN, VisitClosed
 from streams.adapters.facilities import SIGNING_CERTIFICATE, FacilityError, FacilityRegister
+from streams.domain.dossier.checkin import checkin_row
 from streams.domain.dossier.codelists import SHIPPED, Lists
-from streams.domain.dossier.verdict import Verdict, judge
+from streams.domain.dossier.history import EarlierDossiers
+from streams.domain.dossier.verdict import Opened, Verdict, judge_opened, open_dossier
 from streams.domain.dossier.visit import Registration
 from streams.domain.signature import SignatureError, verify_envelope
 from streams.errors import RetryLater
@@ -22,16 +24,25 @@ class RegisteredJudge:
         self._size_limit = size_limit
         self._lists = lists
 
-    def __call__(self, visit: VisitClosed, now: datetime) -> Verdict:
-        """See the port. Raises RetryLater while the register cannot be read."""
-        return judge(
-            visit.tables if visit.envelope is None else visit.envelope,
+    def open(self, visit: VisitClosed, now: datetime) -> Opened:
+        """See the port."""
+        return open_dossier(
+            visit.envelope or [table for table in visit.tables if table.kind != CHECK_IN],
             now=now,
-            facility=visit.facility,
-            register=_Registrations(self._register),
             verify_signature=self._verifier(visit.facility, now),
             size_limit=self._size_limit,
+        )
+
+    def judge(self, visit: VisitClosed, opened: Opened, earlier: EarlierDossiers) -> Verdict:
+        """See the port. Raises RetryLater while the register cannot be read."""
+        check_in = next((table.content for table in visit.tables if table.kind == CHECK_IN), None)
+        return judge_opened(
+            opened,
+            facility=visit.facility,
+            register=_Registrations(self._register),
             lists=self._lists,
+            earlier=earlier,
+            checkin=None if check_in is None else checkin_row(check_in),
         )
 
     def _verifier(self, facility: str, now: datetime) -> Callable[[bytes], str | None]:

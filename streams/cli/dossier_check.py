@@ -15,7 +15,7 @@ import click
 
 from events.his.errors import DossierError
 from events.his.source import DossierInput, read_dossier
-from events.visit import Finding, Severity
+from events.visit import CHECK_IN, Finding, Severity
 from streams import garbage
 from streams.adapters.code_lists import FolderLists
 from streams.cli.config import settings_or_fail
@@ -144,9 +144,10 @@ class Check:
             given = read_dossier(path)
         except DossierError as error:
             return _unreadable(path, error)
-        checkin = _checkin_beside(path)
+        tables = [table for table in given.tables if table.kind != CHECK_IN]
+        checkin = next((table.content for table in given.tables if table.kind == CHECK_IN), None)
         verdict = judge(
-            given.tables if given.envelope is None else given.envelope,
+            given.envelope or tables,
             now=datetime.now(UTC),
             on=self.on,
             facility=self.facility,
@@ -162,15 +163,6 @@ class Check:
 @cache
 def _lists(common: Path, facilities: Path) -> FolderLists:
     return FolderLists(common, facilities)
-
-
-def _checkin_beside(path: Path) -> bytes | None:
-    """XML0.xml of a folder: the check-in that was sent when the patient came (RULES §7)."""
-    found = [item for item in path.iterdir() if item.name.lower() == "xml0.xml"] if path.is_dir() else []
-    return found[0].read_bytes() if found and found[0].stat().st_size <= _LARGEST_CHECKIN else None
-
-
-_LARGEST_CHECKIN = 1024 * 1024
 
 
 def _progress(results: Iterable[dict[str, Any]], count: int) -> Iterable[dict[str, Any]]:

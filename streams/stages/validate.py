@@ -2,24 +2,55 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from events.visit import Finding, Severity, VisitClosed, VisitRejected, VisitValidated
-from streams.domain.dossier.verdict import Verdict
+from events.visit import CHECK_IN, Finding, Severity, VisitClosed, VisitRejected, VisitValidated
+from streams.domain.dossier.history import EarlierDossiers, History
+from streams.domain.dossier.verdict import Opened, Verdict
 
 
 class Judge(Protocol):
-    """Says everything that is wrong with a dossier handed over by `facility`; always answers, never raises."""
+    """Says everything that is wrong with a dossier, whatever bytes it is made of."""
 
-    def __call__(self, visit: VisitClosed, now: datetime) -> Verdict: ...
+    def open(self, visit: VisitClosed, now: datetime) -> Opened:
+        """Reads it; always answers."""
+        ...
+
+    def judge(self, visit: VisitClosed, opened: Opened, earlier: EarlierDossiers) -> Verdict:
+        """Judges what was read beside what is remembered. Raises RetryLater."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A revision as it was handed over. `history` is None when nobody can read it."""
+
+    facility: str
+    ma_lk: str
+    revision: int
+    digest: str
+    history: History | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Digest of the first dossier seen under a revision, and the dossiers before it."""
+
+    first_digest: str
+    earlier: EarlierDossiers
 
 
 class Revisions(Protocol):
-    """Remembers the bytes of each revision."""
+    """Remembers what was handed over."""
 
-    async def first_digest(self, facility: str, ma_lk: str, revision: int, digest: str) -> str:
-        """Digest of the first dossier seen under this revision: `digest` unless other bytes were there before."""
+    async def remember(self, hand_over: HandOver) -> Remembered:
+        """Keeps the first of each revision; answers what was there before it, the same at every repeat."""
+        ...
+
+    async def rejected(self, hand_over: HandOver) -> None:
+        """This dossier goes nowhere: no later one is compared with it."""
         ...
 
 
@@ -28,8 +59,14 @@ async def validate(
 ) -> VisitValidated | VisitRejected:
     """The dossier's bytes pass unchanged; findings that are only warnings travel with it."""
     digest = dossier_sha256(visit)
-    first = await revisions.first_digest(visit.facility, visit.ma_lk, visit.revision, digest)
-    return decide(visit, digest, judge(visit, now()), conflict=first != digest)
+    opened = judge.open(visit, now())
+    hand_over = HandOver(visit.facility, visit.ma_lk, visit.revision, digest, opened.history)
+    remembered = await revisions.remember(hand_over)
+    verdict = judge.judge(visit, opened, remembered.earlier)
+    decided = decide(visit, digest, verdict, conflict=remembered.first_digest != digest)
+    if isinstance(decided, VisitRejected):
+        await revisions.rejected(hand_over)
+    return decided
 
 
 def decide(visit: VisitClosed, digest: str, verdict: Verdict, *, conflict: bool) -> VisitValidated | VisitRejected:
@@ -55,7 +92,7 @@ def decide(visit: VisitClosed, digest: str, verdict: Verdict, *, conflict: bool)
         visit_type=verdict.visit_type,
         insured=verdict.insured,
         person_key_kind=verdict.person_key_kind,
-        tables=visit.tables,
+        tables=tuple(table for table in visit.tables if table.kind != CHECK_IN),
         envelope=visit.envelope,
         signed=verdict.signed,
         warnings=findings,

@@ -79,9 +79,7 @@ async def a_visit_found_wrong_after_it_was_taken_is_corrected_and_shown_anew(
 def correction_clock(system: RunningSystem, ma_lk: str) -> dict[str, Any]:
     """The one clock of a late verdict; {"state": ""} while there is none."""
     clocks = [
-        clock
-        for clock in story(system, "01999", ma_lk)["clocks"]
-        if clock["clock"] == "late-verdict-to-correction"
+        clock for clock in story(system, "01999", ma_lk)["clocks"] if clock["clock"] == "late-verdict-to-correction"
     ]
     assert len(clocks) <= 1
     return clocks[0] if clocks else {"state": ""}

@@ -23,6 +23,7 @@ from streams.adapters.judge import RegisteredJudge
 from streams.adapters.ledger import PostgresLedger, attempts_of
 from streams.adapters.outbox import Outbox, declare_shards
 from streams.adapters.signer import SoftwareKeySigner
+from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.sample import VisitKind, new_dossier
 from streams.runtime.dispatcher import Dispatcher
 from streams.simulators.gateway.server import GatewaySimulator
@@ -95,7 +96,9 @@ class Bench:
         )
         tables = tuple(TableFile(kind, content) for kind, content in sample.tables)
         visit = VisitClosed(facility, sample.ma_lk, revision, moment, tables=tables, envelope=None)
-        validated = decide(visit, "", RegisteredJudge(self.register, 2**24)(visit, datetime.now(UTC)), conflict=False)
+        judge = RegisteredJudge(self.register, 2**24)
+        verdict = judge.judge(visit, judge.open(visit, datetime.now(UTC)), EarlierDossiers())
+        validated = decide(visit, "", verdict, conflict=False)
         assert isinstance(validated, VisitValidated), validated
         done = await sign(validated, SoftwareKeySigner(self.register, _now), _now)
         assert isinstance(done, VisitSigned), done

@@ -12,8 +12,9 @@ from streams.adapters.code_lists import FolderLists, ListError, parse_list
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.judge import RegisteredJudge
 from streams.cli import main
+from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.sample import DEFECTS, VisitKind, defective_dossier, new_dossier
-from streams.domain.dossier.verdict import judge
+from streams.domain.dossier.verdict import Verdict, judge
 from streams.errors import RetryLater
 
 
@@ -103,18 +104,22 @@ def test_a_file_that_cannot_be_used_says_why(content: bytes, problem: str) -> No
         parse_list("ICD10", content)
 
 
+def judged(judge_: RegisteredJudge, visit: VisitClosed, now: datetime) -> Verdict:
+    return judge_.judge(visit, judge_.open(visit, now), EarlierDossiers())
+
+
 def test_the_bus_judges_by_the_loaded_lists(lists: FolderLists, tmp_path: Path) -> None:
     ended = datetime(2026, 11, 2, 3, tzinfo=UTC)
     sample = new_dossier(1, facility="01999", kind=VisitKind.EXAM, insured=True, discharged_at=ended)
     visit = VisitClosed("01999", sample.ma_lk, 1, ended, tuple(TableFile(*table) for table in sample.tables))
     (tmp_path / "facilities").mkdir()
     judge_ = RegisteredJudge(FacilityRegister(tmp_path / "facilities"), 2**24, lists)
-    assert judge_(visit, ended).not_judged["CAT-006"] == "STAFF"
+    assert judged(judge_, visit, ended).not_judged["CAT-006"] == "STAFF"
     put(tmp_path / "facilities" / "01999" / "lists", "STAFF", "2026-01-01", "code\nsomebody\n")
     judge_ = RegisteredJudge(
         FacilityRegister(tmp_path / "facilities"), 2**24, FolderLists(tmp_path / "lists", tmp_path / "facilities")
     )
-    verdict = judge_(visit, ended)
+    verdict = judged(judge_, visit, ended)
     assert "CAT-006" not in verdict.not_judged
     assert "CAT-006" in {item.code for item in verdict.findings}
 
@@ -235,4 +240,4 @@ def test_a_register_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
     sample = new_dossier(1, facility="01999", kind=VisitKind.EXAM, insured=True, discharged_at=ENDED)
     visit = VisitClosed("01999", sample.ma_lk, 1, ENDED, tuple(TableFile(*table) for table in sample.tables))
     with pytest.raises(RetryLater, match="register"):
-        RegisteredJudge(FacilityRegister(tmp_path / "not mounted"), 2**24)(visit, ENDED)
+        judged(RegisteredJudge(FacilityRegister(tmp_path / "not mounted"), 2**24), visit, ENDED)

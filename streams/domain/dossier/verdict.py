@@ -9,6 +9,7 @@ from events.visit import Finding, PersonKeyKind, Severity, TableFile
 from streams.domain.dossier.codelists import SHIPPED, Lists
 from streams.domain.dossier.envelope import Dossier, read_envelope
 from streams.domain.dossier.findings import ENVELOPE, Place, finding, most_important
+from streams.domain.dossier.history import EarlierDossiers, History, history_of
 from streams.domain.dossier.identity import insured, person_key
 from streams.domain.dossier.moments import VIETNAM, instant_of
 from streams.domain.dossier.reader import Table
@@ -16,7 +17,7 @@ from streams.domain.dossier.reading import Reading, read_files
 from streams.domain.dossier.rules import judge_rows, not_judged
 from streams.domain.dossier.severities import LIST, judged_by
 from streams.domain.dossier.standard import standard_on
-from streams.domain.dossier.visit import EarlierDossiers, Registration, Sender, Visit
+from streams.domain.dossier.visit import Registration, Sender, Visit
 
 SIZE_LIMIT = 20 * 1024 * 1024
 """Bytes of the envelope in base64 that the gateway takes at any hour (GATEWAY §6.7)."""
@@ -60,6 +61,26 @@ class Verdict:
         return any(item.severity is Severity.CRITICAL for item in self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A dossier that was read, before it is judged."""
+
+    local: datetime
+    """The moment of judging in Vietnam, without zone."""
+    findings: tuple[Finding, ...]
+    """About size, envelope and signature; those about tables are in `reading`."""
+    tables: tuple[TableFile, ...] = field(default=(), repr=False)
+    envelope: Dossier | None = None
+    reading: Reading | None = None
+    """None: an envelope that nobody can open."""
+
+    @property
+    def history(self) -> History | None:
+        """What later dossiers are compared with; None without a readable XML1."""
+        read = self.reading
+        return history_of(read.tables) if read is not None and read.xml1 is not None else None
+
+
 def judge(
     dossier: bytes | Iterable[TableFile],
     *,
@@ -74,30 +95,61 @@ def judge(
     checkin: Mapping[str, str] | None = None,
     xml8_every_visit: bool = True,
 ) -> Verdict:
-    """Judges an envelope (bytes) or the table files of a folder. Always answers, for any bytes.
+    """Opens a dossier and judges it: see the two functions below."""
+    return judge_opened(
+        open_dossier(dossier, now=now, on=on, verify_signature=verify_signature, size_limit=size_limit),
+        facility=facility,
+        register=register,
+        lists=lists,
+        earlier=earlier,
+        checkin=checkin,
+        xml8_every_visit=xml8_every_visit,
+    )
 
-    `now` is aware; with `on` the dossier is judged as at the end of that day in Vietnam (RULES §2). `facility` is who
-    hands it over, `register` who may, `earlier` what is remembered of its other dossiers, `checkin` the check-in sent
-    before; what is not given is not judged.
+
+def open_dossier(
+    dossier: bytes | Iterable[TableFile],
+    *,
+    now: datetime,
+    on: date | None = None,
+    verify_signature: VerifySignature | None = None,
+    size_limit: int = SIZE_LIMIT,
+) -> Opened:
+    """Reads an envelope (bytes) or the table files of a folder. Always answers, for any bytes.
+
+    `now` is aware; with `on` the dossier is judged as at the end of that day in Vietnam (RULES §2).
     """
     local = datetime.combine(on, time(23, 59)) if on else now.astimezone(VIETNAM).replace(tzinfo=None)
-    envelope: Dossier | None = None
-    tables: tuple[TableFile, ...]
-    undecoded: tuple[str, ...] = ()
-    found: tuple[Finding, ...] = ()
-    not_checked: Mapping[str, str] = {}
-    if isinstance(dossier, bytes):
-        size = _base64_size(len(dossier))
-        envelope, found = _opened(dossier, verify_signature)
-        if envelope is None:
-            findings = (*_size(size, size_limit), *found)
-            return Verdict(findings, 0, standard_on(local.date()).name, signed=False, tables=(), rows={})
-        tables, undecoded = envelope.tables, envelope.undecoded
-    else:
+    if not isinstance(dossier, bytes):
         tables = tuple(dossier)
-        size = _size_of(tables)
-    reading = read_files(tables, undecoded, local.date())
-    found = (*_size(size, size_limit), *found, *reading.findings)
+        found = tuple(_size(_size_of(tables), size_limit))
+        return Opened(local, found, tables, reading=read_files(tables, (), local.date()))
+    envelope, troubles = _unwrapped(dossier, verify_signature)
+    found = (*_size(_base64_size(len(dossier)), size_limit), *troubles)
+    if envelope is None:
+        return Opened(local, found)
+    reading = read_files(envelope.tables, envelope.undecoded, local.date())
+    return Opened(local, found, envelope.tables, envelope, reading)
+
+
+def judge_opened(
+    opened: Opened,
+    *,
+    facility: str | None = None,
+    register: Mapping[str, Registration] | None = None,
+    lists: Lists = SHIPPED,
+    earlier: EarlierDossiers | None = None,
+    checkin: Mapping[str, str] | None = None,
+    xml8_every_visit: bool = True,
+) -> Verdict:
+    """`facility` is who hands it over, `register` who may, `earlier` what is remembered of its other dossiers,
+    `checkin` the check-in sent before; what is not given is not judged.
+    """
+    local, envelope, tables, reading = opened.local, opened.envelope, opened.tables, opened.reading
+    if reading is None:
+        return Verdict(opened.findings, 0, standard_on(local.date()).name, signed=False, tables=(), rows={})
+    not_checked: Mapping[str, str] = {}
+    found = (*opened.findings, *reading.findings)
     if reading.xml1 is not None:
         sender = Sender(facility, register)
         visit = Visit(
@@ -122,7 +174,7 @@ def judge(
     return replace(_verdict(tables, envelope, reading, listed, omitted), not_judged=not_checked)
 
 
-def _opened(data: bytes, verify_signature: VerifySignature | None) -> tuple[Dossier | None, tuple[Finding, ...]]:
+def _unwrapped(data: bytes, verify_signature: VerifySignature | None) -> tuple[Dossier | None, tuple[Finding, ...]]:
     """The envelope with the verifier's word on its signature."""
     dossier, found = read_envelope(data)
     countable = not any(item.code == "ENV-010" for item in found)

@@ -1,6 +1,6 @@
 """What a rule looks at: one visit's readable rows, its day, and which values are already known to be wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
@@ -9,6 +9,7 @@ from typing import Any
 from events.visit import Finding, Severity
 from streams.domain.dossier.codelists import SHIPPED, Lists
 from streams.domain.dossier.findings import Place
+from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.identity import insured
 from streams.domain.dossier.reader import Table
 from streams.domain.dossier.standard import Standard
@@ -31,25 +32,6 @@ class Sender:
 
     facility: str | None = None
     register: Mapping[str, Registration] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierRevision:
-    """What the revision before this one said about whose visit it is."""
-
-    patient: str = field(repr=False)
-    """MA_BN."""
-    arrival_day: str
-    """Day of NGAY_VAO."""
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierDossiers:
-    """What the running system remembers of the facility's other dossiers (list EARLIER_DOSSIERS of RULES §6)."""
-
-    revision_before: EarlierRevision | None = None
-    serials_of_others: Set[str] = frozenset()
-    """SO_SERI of the sick-leave papers (XML11) of other visits."""
 
 
 class Line(dict[str, str | None]):

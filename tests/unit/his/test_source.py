@@ -61,12 +61,12 @@ def test_table_files_come_in_the_order_of_their_numbers_whatever_their_case(tmp_
     ]
 
 
-def test_other_files_and_the_check_in_are_ignored_by_name_and_xml12_is_left_to_validate(tmp_path: Path) -> None:
+def test_other_files_are_ignored_by_name_xml12_is_left_to_validate_and_a_check_in_stands_last(tmp_path: Path) -> None:
     path = folder(tmp_path / "v", XML1=XML1, XML0=b"check-in", XML12=b"board", note=b"x")
     (path / "scan.pdf").write_bytes(b"%PDF")
     found = read_dossier(path)
-    assert [table.kind for table in found.tables] == ["XML1", "XML12"]
-    assert sorted(found.ignored) == ["XML0.xml", "note.xml", "scan.pdf"]
+    assert [table.kind for table in found.tables] == ["XML1", "XML12", "XML0"]
+    assert sorted(found.ignored) == ["note.xml", "scan.pdf"]
 
 
 def test_a_link_in_a_folder_is_not_followed(tmp_path: Path) -> None:

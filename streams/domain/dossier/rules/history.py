@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from events.visit import Finding
 from streams.domain.dossier.findings import finding
+from streams.domain.dossier.history import patient_digest, serial_digest
 from streams.domain.dossier.rules.papers import equal
 from streams.domain.dossier.rules.rule import Rule
 from streams.domain.dossier.visit import Visit
@@ -15,15 +16,20 @@ from streams.domain.dossier.visit import Visit
 def another_visit(visit: Visit) -> Iterator[Finding]:
     """LNK-003: the revision before was about another patient on another day."""
     before = visit.earlier.revision_before if visit.earlier else None
-    patient, day = visit.of_xml1("MA_BN"), visit.of_xml1("NGAY_VAO")[:8]
-    if before and patient and day and before.patient != patient and before.arrival_day != day:
+    facility, ma_lk, ma_bn = (visit.of_xml1(name) for name in ("MA_CSKCB", "MA_LK", "MA_BN"))
+    day = visit.of_xml1("NGAY_VAO")[:8]
+    if not (before and ma_bn and day):
+        return
+    if before.patient != patient_digest(facility, ma_lk, ma_bn) and before.arrival_day != day:
         yield finding("LNK-003", visit.xml1.at("MA_LK"), expected="a MA_LK of its own", found="used for another visit")
 
 
 def serial_used_before(visit: Visit) -> Iterator[Finding]:
     """X11-006."""
-    for paper in visit.lines("XML11"):
-        if visit.earlier and paper["SO_SERI"] and paper["SO_SERI"] in visit.earlier.serials_of_others:
+    others = visit.earlier.serials_of_others if visit.earlier else ()
+    for paper in visit.lines("XML11") if others else ():
+        serial = paper["SO_SERI"]
+        if serial and serial_digest(visit.of_xml1("MA_CSKCB"), serial) in others:
             yield finding("X11-006", paper.at("SO_SERI"), expected="a serial of its own", found="used by another visit")
 
 

@@ -8,6 +8,7 @@ from events.visit import Finding, TableFile
 from streams.domain.dossier.checkin import judge_checkin
 from streams.domain.dossier.codelists import SHIPPED, CodeList, Lists
 from streams.domain.dossier.findings import rule_texts
+from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.rules import RULES
 from streams.domain.dossier.sample.build import new_dossier, unsigned_envelope
 from streams.domain.dossier.sample.checkin import CHECKIN_DEFECTS, new_checkin
@@ -16,7 +17,7 @@ from streams.domain.dossier.sample.model import Sample, VisitKind
 from streams.domain.dossier.sample.rows import Rows, rows_of
 from streams.domain.dossier.sample.rule_defects import RULE_DEFECTS, RuleDefect
 from streams.domain.dossier.verdict import judge
-from streams.domain.dossier.visit import EarlierDossiers, Registration
+from streams.domain.dossier.visit import Registration
 
 MOMENT = datetime(2026, 11, 2, 3, tzinfo=UTC)
 """When the dossiers of the proofs end: a day of the newest standard."""

@@ -1,10 +1,8 @@
 """CAT and history: a facility's own lists and other dossiers."""
 
-from streams.domain.dossier.sample.rows import (
-    put,
-)
+from streams.domain.dossier.history import EarlierDossiers, History, serial_digest
+from streams.domain.dossier.sample.rows import put
 from streams.domain.dossier.sample.rule_defects.ground import EXAM, PROCEDURE, SICK, SUPPLY, TEST, UNINSURED, line, rule
-from streams.domain.dossier.visit import EarlierDossiers, EarlierRevision
 
 DEFECTS = (
     rule("CAT-001", "another name than approved", EXAM, put("XML2", TEN_THUOC="Thuốc khác")),
@@ -20,7 +18,7 @@ DEFECTS = (
         "MA_LK of another visit",
         UNINSURED,
         put("XML1"),
-        earlier=EarlierDossiers(EarlierRevision("KHAC", "20200101")),
+        earlier=EarlierDossiers(History("another patient", "20200101")),
     ),
     rule("LNK-005", "another patient at the check-in", UNINSURED, put("XML1"), checkin={"MA_BN": "KHAC"}),
     rule(
@@ -28,6 +26,6 @@ DEFECTS = (
         "a serial that was used before",
         SICK,
         put("XML11", SO_SERI="NV-CU"),
-        earlier=EarlierDossiers(None, frozenset({"NV-CU"})),
+        earlier=EarlierDossiers(None, frozenset({serial_digest("01999", "NV-CU")})),
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.sample.edits import Change
 from streams.domain.dossier.sample.model import Size, Trait, VisitKind
 from streams.domain.dossier.sample.money import round_amount
@@ -16,7 +17,6 @@ from streams.domain.dossier.sample.rows import (
     put,
     reckoned,
 )
-from streams.domain.dossier.visit import EarlierDossiers
 
 
 @dataclass(frozen=True, slots=True)
