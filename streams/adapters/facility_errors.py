@@ -1,4 +1,6 @@
-"""What a facility has to mend: findings of validation, refusals and late verdicts of the gateway (duty F08)."""
+"""What a facility has to mend (duty F08): findings of validation, refusals and late verdicts of the gateway, unknown
+persons.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,12 +9,15 @@ from typing import Any
 
 import asyncpg
 
+from events.deadline import DeadlineChanged
 from events.visit import VisitRefused, VisitRejected
+from streams.domain.dossier.findings import rule_texts
 from streams.domain.feedback import MEND_EN, MEND_VI
+from streams.domain.projection_versions import NO_IDENTIFIER
 
 COLUMNS = (
     *("facility", "ma_lk", "revision", "when", "from", "code", "severity", "table", "row", "field"),
-    *("expected", "found", "message_vi", "mend_vi", "message_en", "mend_en"),
+    *("expected", "found", "message_vi", "mend_vi", "message_en", "mend_en", "source"),
 )
 """Of the error list; the same for every source."""
 
@@ -24,7 +29,8 @@ from timeline left join lateral (
         and submission.revision = timeline.revision and not late
     order by number desc limit 1
 ) as answer on type = $5
-where facility = $1 and type in ($4, $5) and happened_at >= $2 and happened_at < $3
+where facility = $1 and happened_at >= $2 and happened_at < $3
+    and (type in ($4, $5) or type = $6 and detail->>'state' = 'NOT_DUE' and detail->>'reason' = $7)
 """
 _TOLD = """
 select facility, ma_lk, revision, told_at as "when", code, table_name as "table", row_number as "row",
@@ -39,7 +45,8 @@ async def facility_errors(
     """All errors of this facility, and of no other, told in `since` ≤ t < `until` (aware); by time, then visit."""
     told = [_told(row) for row in await pool.fetch(_TOLD, facility, since, until)]
     explained = {(error["ma_lk"], error["revision"]) for error in told}
-    rows = await pool.fetch(_ERRORS, facility, since, until, VisitRejected.topic, VisitRefused.topic)
+    types = (VisitRejected.topic, VisitRefused.topic, DeadlineChanged.topic)
+    rows = await pool.fetch(_ERRORS, facility, since, until, *types, NO_IDENTIFIER)
     found = [error for row in rows if not _is_explained(row, explained) for error in _errors(row)] + told
     return sorted(found, key=lambda error: (error["when"], error["ma_lk"], error["revision"] or 0))
 
@@ -66,8 +73,12 @@ def _errors(row: asyncpg.Record) -> Iterator[dict[str, Any]]:
         text = row["message"] or ""
         yield _row(visit | detail | {"from": "gateway", "severity": "critical", "message_vi": text, "message_en": text})
         return
+    if row["type"] == DeadlineChanged.topic:
+        yield _row(visit | _NOBODY)
+        return
     for finding in detail["findings"]:
-        yield _row(visit | finding | {"from": "validation"})
+        text = rule_texts().get(finding["code"])
+        yield _row(visit | finding | {"from": "validation", "source": text and text.source})
     if detail.get("findings_omitted"):
         more = detail["findings_omitted"]
         texts = {
@@ -75,6 +86,20 @@ def _errors(row: asyncpg.Record) -> Iterator[dict[str, Any]]:
             "message_en": f"and {more} more that are not listed",
         }
         yield _row(visit | texts | {"from": "validation", "code": "…"})
+
+
+_NOBODY = {
+    "from": "health-book",
+    "code": NO_IDENTIFIER,
+    "severity": "warning",
+    "table": "XML1",
+    "field": "SO_CCCD",
+    "message_vi": "Không có số định danh, thẻ BHYT hay giấy tờ nào: lượt khám chưa thể hiển thị trên sổ sức khỏe.",
+    "message_en": "No citizen number, insurance card or other paper: the visit cannot be shown in the health book yet.",
+    "mend_vi": "Khi biết danh tính, ghi SO_CCCD hoặc MA_THE_BHYT rồi đóng lại lượt khám; không tự đặt số tạm.",
+    "mend_en": "Once known, write SO_CCCD or MA_THE_BHYT and close the visit again; never invent a number.",
+}
+"""The item of HEALTHBOOK §4.4: no fault of the dossier, and nothing is refused for it."""
 
 
 def _row(known: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "diff": "streams.cli.standard:standard_diff",
         "add": "streams.cli.standard:standard_add",
     },
+    "person": {
+        "show": "streams.cli.person:person_show",
+        "reissue": "streams.cli.person:person_reissue",
+    },
     "verdict": {
         "import": "streams.cli.verdict:verdict_import",
         "fetch": "streams.cli.verdict:verdict_fetch",
@@ -54,6 +58,7 @@ HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
     "facility": "Who may send, and what each has to mend.",
     "standard": "Standards of the dossier and code lists, with their dates.",
+    "person": "Whose visits belong together.",
     "verdict": "What the gateway says later about dossiers that it took.",
     "visit": "Hands a visit over; tells its story.",
     "simulate": "The simulators on their own.",

@@ -68,7 +68,9 @@ def facility_show(code: str, output: str) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Writes all columns to a .csv or .xlsx.")
 @output_option
 def facility_errors_(code: str, since: datetime | None, until: datetime | None, out: Path | None, output: str) -> None:
-    """What facility CODE has to mend: findings of validation and refusals of the gateway, one row for each."""
+    """What facility CODE has to mend, one row for each: findings of validation, refusals and late verdicts of the
+    gateway, visits whose person is unknown.
+    """
     if out is not None and out.suffix not in SUFFIXES:
         raise click.UsageError(f"--out: the name must end in {' or '.join(SUFFIXES)}")
     today = (datetime.now(UTC) + VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -12,6 +12,7 @@ from events.serde import Serde, UndecodableError
 from events.visit import VisitAccepted
 from streams.adapters.facility_policies import FolderPolicies
 from streams.adapters.holds import PostgresHolds
+from streams.adapters.identities import PostgresIdentities
 from streams.adapters.outbox import Outbox
 from streams.adapters.publications import LedgerDossiers, PostgresPublications
 from streams.config import Settings
@@ -32,6 +33,7 @@ class Publisher:
         self._serde = serde
         self._dossiers = LedgerDossiers(pool)
         self._facilities = FolderPolicies(settings.facilities_dir)
+        self._identities = PostgresIdentities(pool)
         self._publications = PostgresPublications(pool, outbox)
         self._holds = PostgresHolds(pool, outbox)
         self._pause = settings.hold_retry
@@ -67,4 +69,4 @@ class Publisher:
 
     async def _publish(self, visits: Sequence[VisitAccepted]) -> None:
         if visits:
-            await publish_all(visits, self._dossiers, self._facilities, self._publications)
+            await publish_all(visits, self._dossiers, self._facilities, self._identities, self._publications)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
 from events.health_book import HealthBookEntry
 from events.visit import PersonKeyKind, VisitAccepted, VisitHeld
+from streams.domain.identifiers import Identifier, identifiers_of
 from streams.domain.privacy_rules import rules_on
 from streams.domain.projection import project
 from streams.domain.projection_rows import read_tables, visit_day
@@ -45,6 +47,14 @@ class Facilities(Protocol):
         ...
 
 
+class Identities(Protocol):
+    """By which numbers the persons of the visits are known."""
+
+    async def add(self, visits: Sequence[tuple[VisitAccepted, date, frozenset[Identifier]]]) -> None:
+        """Keeps what the newest revision of each visit says. The same again changes nothing. Raises RetryLater."""
+        ...
+
+
 class Publications(Protocol):
     """Which version of each entry is on the bus."""
 
@@ -56,15 +66,26 @@ class Publications(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the book shows of a visit, its day, and by which numbers its person is known."""
+
+    entry: HealthBookEntry
+    day: date
+    identifiers: frozenset[Identifier] = field(repr=False)
+
+
 async def publish(
     visit: VisitAccepted, dossiers: Dossiers, facilities: Facilities, *, xml8_every_visit: bool = True
-) -> HealthBookEntry | None:
-    """What the book shows of the visit; None when no person can be found in it (HEALTHBOOK §4)."""
+) -> Published | None:
+    """None when no person can be found in it (HEALTHBOOK §4): there is no entry."""
     if visit.person_key_kind is PersonKeyKind.NONE:
         return None
     tables = read_tables(await dossiers.envelope(visit.facility, visit.ma_lk, visit.revision))
-    rules = rules_on(visit_day(tables) or date.max, facilities.withholding(visit.facility))
-    return project(visit, tables, rules, facilities.name, xml8_every_visit=xml8_every_visit)
+    day = visit_day(tables)
+    rules = rules_on(day or date.max, facilities.withholding(visit.facility))
+    entry = project(visit, tables, rules, facilities.name, xml8_every_visit=xml8_every_visit)
+    return Published(entry, day or visit.closed_at.date(), identifiers_of(tables["XML1"][0]))
 
 
 def held(visit: VisitAccepted, facilities: Facilities, now: datetime) -> VisitHeld | None:
@@ -95,17 +116,20 @@ async def publish_all(
     visits: Sequence[VisitAccepted],
     dossiers: Dossiers,
     facilities: Facilities,
+    identities: Identities,
     publications: Publications,
     *,
     xml8_every_visit: bool = True,
 ) -> None:
     """A batch: dossiers are asked for together, and what becomes of them is written together."""
-    entries: list[HealthBookEntry | None] = []
+    found: list[Published | None] = []
     for start in range(0, len(visits), AT_ONCE):
-        entries += await asyncio.gather(
+        found += await asyncio.gather(
             *(
                 publish(visit, dossiers, facilities, xml8_every_visit=xml8_every_visit)
                 for visit in visits[start : start + AT_ONCE]
             )
         )
-    await publications.add(list(zip(visits, entries, strict=True)))
+    pairs = list(zip(visits, found, strict=True))
+    await identities.add([(visit, item.day, item.identifiers) for visit, item in pairs if item])
+    await publications.add([(visit, item.entry if item else None) for visit, item in pairs])

@@ -5,6 +5,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +14,7 @@ import asyncpg
 import pytest
 from click.testing import CliRunner
 
+from events.deadline import DeadlineChanged, DeadlineState
 from events.visit import TableFile, VisitClosed, VisitRefused, VisitRejected
 from streams.adapters.facility_errors import facility_errors
 from streams.adapters.timeline import PostgresTimeline
@@ -53,8 +55,12 @@ async def inject(pool: Pool) -> Counter[str]:
         "01999", "TEST-R", 1, NOON, "1931", "123", "PERMANENT_DATA", "x", NOON, 1, "Sửa hồ sơ.", "Correct it."
     )
     await timeline.add([story_line(event, NOON + timedelta(minutes=n)) for n, event in enumerate([*mine, *others])])
-    await timeline.add([story_line(refused, NOON)])
-    return Counter(finding.code for event in mine for finding in event.findings) + Counter(["123"])
+    nobody = DeadlineChanged(
+        "receipt-to-shown", "01999", "TEST-N", 1, DeadlineState.NOT_DUE, NOON, NOON, NOON, False, "NO_IDENTIFIER"
+    )
+    withheld = replace(nobody, ma_lk="TEST-W", reason="WITHHELD")
+    await timeline.add([story_line(event, NOON) for event in (refused, nobody, withheld)])
+    return Counter(finding.code for event in mine for finding in event.findings) + Counter(["123", "NO_IDENTIFIER"])
 
 
 async def test_every_error_of_the_facility_is_there_and_none_of_another(pool: Pool) -> None:
@@ -62,8 +68,9 @@ async def test_every_error_of_the_facility_is_there_and_none_of_another(pool: Po
     found = await facility_errors(pool, "01999", NOON, NOON + timedelta(days=1))
     assert Counter(row["code"] for row in found) == injected
     assert {row["facility"] for row in found} == {"01999"}
-    assert {row["from"] for row in found} == {"validation", "gateway"}
+    assert {row["from"] for row in found} == {"validation", "gateway", "health-book"}
     assert all(row["mend_vi"] and row["mend_en"] for row in found)
+    assert all(row["source"] for row in found if row["from"] == "validation")
     line = next(row for row in found if row["code"] == "X3-008")
     assert (line["table"], line["field"], line["severity"]) == ("XML3", "TYLE_TT_DV", "critical")
     assert await facility_errors(pool, "01999", NOON + timedelta(days=1), NOON + timedelta(days=2)) == []

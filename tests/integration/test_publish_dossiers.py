@@ -16,6 +16,7 @@ from events.serde import Serde
 from events.topics import HEALTH_BOOK_ENTRY, topic_named
 from events.visit import VisitAccepted, VisitHeld, VisitSigned
 from streams.adapters.facility_policies import FolderPolicies
+from streams.adapters.identities import PostgresIdentities
 from streams.adapters.ledger import PostgresLedger
 from streams.adapters.outbox import Outbox, declare_shards
 from streams.adapters.publications import LedgerDossiers, PostgresPublications
@@ -96,7 +97,8 @@ async def test_every_kind_of_visit_with_and_without_insurance_gets_its_entry(
     pool: Pool, serde: Serde, tmp_path: Path
 ) -> None:
     visits = await accept(pool, SAMPLES)
-    await publish_all(visits, LedgerDossiers(pool), FolderPolicies(tmp_path), PostgresPublications(pool, Outbox(serde)))
+    publications = PostgresPublications(pool, Outbox(serde))
+    await publish_all(visits, LedgerDossiers(pool), FolderPolicies(tmp_path), PostgresIdentities(pool), publications)
     rows = await pool.fetch("select key, value from outbox where topic = $1", HealthBookEntry.topic)
     entries = {row["key"]: await serde.decode(HealthBookEntry, row["value"]) for row in rows}
     for sample in SAMPLES:
@@ -121,16 +123,16 @@ async def test_register_names_the_facility_and_its_own_list_withholds(pool: Pool
     dossiers = LedgerDossiers(pool)
     shown = await publish(visit, dossiers, FolderPolicies(tmp_path))
     assert shown is not None
-    assert shown.visit is not None
-    assert shown.visit.facility.name == "Bệnh viện Thử"
-    main = shown.visit.discharge_diagnosis.main
+    assert shown.entry.visit is not None
+    assert shown.entry.visit.facility.name == "Bệnh viện Thử"
+    main = shown.entry.visit.discharge_diagnosis.main
     (folder / "withholding.csv").write_text(
         f"id,kind,what,effect,valid_from,valid_to,legal_basis\nF-1,disease,{main},main,,,own decision\n",
         encoding="utf-8",
     )
     withheld = await publish(visit, dossiers, FolderPolicies(tmp_path))
     assert withheld is not None
-    assert withheld.state is EntryState.WITHHELD
+    assert withheld.entry.state is EntryState.WITHHELD
 
 
 @pytest.mark.parametrize(
