@@ -39,7 +39,7 @@ def judge_checkin(content: bytes, *, now: datetime, lists: Lists = SHIPPED) -> t
     except TableError:
         expected = f"{spec.list_element}/{spec.row_element}"
         return (finding("ENV-015", Place(KIND), expected=expected, found="another structure"),)
-    if not table.elements:
+    if not len(table):
         return (finding("ENV-015", Place(KIND), expected=spec.row_element, found="no row"),)
     found = () if table.proven else (*check_structure(table, standard), *check_values(table, ""))
     visit = Visit(standard, day, local, (table,), lists=lists)

@@ -55,9 +55,20 @@ class Table:
     number: int
     """The k of `XML<n>-<k>`: 1 for the first file of a kind."""
     elements: tuple[etree._Element, ...] = field(repr=False)
-    """The row elements; for a table without list element the root alone."""
-    proven: bool
-    """The file satisfies its XSD: elements, presence, length and form of every value need no further look."""
+    """The row elements (for a table without list element the root alone) of a file that its XSD refuses."""
+    values: tuple[list[str], ...] | None = field(default=None, repr=False)
+    """The texts of each row in the order of the fields, of a file that satisfies its XSD: its tree, which is several
+    times as large, is not kept.
+    """
+
+    @property
+    def proven(self) -> bool:
+        """The file satisfies its XSD: elements, presence, length and form of every value need no further look."""
+        return self.values is not None
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.elements if self.values is None else self.values)
 
     @property
     def label(self) -> str:
@@ -70,12 +81,12 @@ class Table:
 
     def texts(self, make: Callable[[Iterable[tuple[str, str]]], T]) -> Iterator[T]:
         """What `make` makes of the (field, text) of each row, one after the other."""
-        if not self.proven:
+        if self.values is None:
             yield from (make(_values(element).items()) for element in self.elements)
             return
-        names = tuple(self.spec.by_name)  # every element is there once and in order: no name has to be read
-        for element in self.elements:
-            yield make(zip(names, [child.text or "" for child in element], strict=True))
+        names = tuple(self.spec.by_name)
+        for texts in self.values:
+            yield make(zip(names, texts, strict=True))
 
 
 def parse_table(content: bytes) -> etree._Element:
@@ -92,8 +103,10 @@ def read_rows(root: etree._Element, spec: TableSpec, number: int, standard: Stan
     if root.tag != spec.root:
         raise TableError("ENV-008/root", name=spec.root)
     if xsd.compiled(standard, spec.kind).validate(root):
-        return Table(spec, number, tuple(root[0]) if spec.list_element else (root,), proven=True)
-    return Table(spec, number, _row_elements(root, spec), proven=False)
+        rows = root[0] if spec.list_element else (root,)
+        # Every element is there once and in order: no name has to be read.
+        return Table(spec, number, (), tuple([child.text or "" for child in row] for row in rows))
+    return Table(spec, number, _row_elements(root, spec))
 
 
 def read_table(content: bytes, spec: TableSpec, number: int, standard: Standard) -> Table:

@@ -42,18 +42,20 @@ class Reading:
 
 def read_files(files: Sequence[TableFile], undecoded: Sequence[str], judging_day: date) -> Reading:
     """Reads every file by the layout of the visit's day. `undecoded`: kinds of files whose bytes are not known."""
-    parsed = [_parsed(file.content) for file in files]
-    day = _discharge_day(files, parsed) or judging_day
+    summary = next((number for number, file in enumerate(files) if file.kind == "XML1"), None)
+    xml1 = None if summary is None else _parsed(files[summary].content)
+    day = _discharge_day(xml1) or judging_day
     standard = standard_on(day)
     catalogue = catalogue_of(standard)
     found = list(check_files([*(file.kind for file in files), *undecoded], catalogue))
     tables: list[Table] = []
     unknown = set(undecoded)
     numbers: Counter[str] = Counter()
-    for file, root in zip(files, parsed, strict=True):
+    for number, file in enumerate(files):
         numbers[file.kind] += 1
         if not travels(file.kind, catalogue):
             continue  # ENV-005 has named it
+        root = xml1 if xml1 is not None and number == summary else _parsed(file.content)
         read = _table(root, catalogue[file.kind], numbers[file.kind], standard)
         if isinstance(read, Table):
             tables.append(read)
@@ -73,11 +75,10 @@ def _parsed(content: bytes) -> etree._Element | TableError:
         return error
 
 
-def _discharge_day(files: Sequence[TableFile], parsed: Sequence[etree._Element | TableError]) -> date | None:
-    for file, root in zip(files, parsed, strict=True):
-        if file.kind == "XML1":
-            return None if isinstance(root, TableError) else day_of(root.findtext("NGAY_RA") or "")
-    return None
+def _discharge_day(xml1: etree._Element | TableError | None) -> date | None:
+    if xml1 is None or isinstance(xml1, TableError):
+        return None
+    return day_of(xml1.findtext("NGAY_RA") or "")
 
 
 def _table(root: etree._Element | TableError, spec: TableSpec, number: int, standard: Standard) -> Table | Finding:
@@ -93,7 +94,7 @@ def _table(root: etree._Element | TableError, spec: TableSpec, number: int, stan
         table = read_rows(root, spec, number, standard)
     except TableError as error:
         return _unreadable(error, place)
-    return table if table.elements else _empty(spec, place)
+    return table if len(table) else _empty(spec, place)
 
 
 def _empty(spec: TableSpec, place: Place) -> Finding:

@@ -222,7 +222,7 @@ def _verdict(
 ) -> Verdict:
     rows: Counter[str] = Counter()
     for table in reading.tables:
-        rows[table.spec.kind] += len(table.elements)
+        rows[table.spec.kind] += len(table)
     signed = envelope is not None and envelope.signed
     xml1 = reading.xml1
     if xml1 is None:
