@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     lists: Annotated[Path | None, Field(description="Loaded code lists; default: lists below home")] = None
     facilities: Annotated[Path | None, Field(description="Facility register; default: facilities below home")] = None
 
+    seal_key: Annotated[
+        Path | None, Field(description="Private key that seals receipts; default: seal-key.pem below home, made once")
+    ] = None
+
     kafka_bootstrap_servers: Annotated[str, Field(description="Kafka; empty: embedded")] = ""
     database_url: Annotated[str, Field(description="PostgreSQL; empty: embedded", repr=False)] = ""
     schema_registry_url: Annotated[str, Field(description="Registry, Confluent's REST interface; empty: embedded")] = ""
@@ -95,6 +99,11 @@ class Settings(BaseSettings):
     def facilities_dir(self) -> Path:
         """Where the facility register is."""
         return self.facilities or self.home / "facilities"
+
+    @property
+    def seal_key_file(self) -> Path:
+        """Where the key of the seal is."""
+        return self.seal_key or self.home / "seal-key.pem"
 
     @property
     def lists_dir(self) -> Path:

@@ -22,6 +22,11 @@ COMMANDS: dict[str, dict[str, str]] = {
         "show": "streams.cli.facility:facility_show",
         "errors": "streams.cli.facility:facility_errors_",
     },
+    "receipt": {
+        "export": "streams.cli.receipt:receipt_export",
+        "verify": "streams.cli.receipt:receipt_verify",
+        "key": "streams.cli.receipt:receipt_key",
+    },
     "standard": {
         "list": "streams.cli.standard:standard_list",
         "show": "streams.cli.standard:standard_show",
@@ -57,6 +62,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
     "facility": "Who may send, and what each has to mend.",
+    "receipt": "Proof of what was sent, when, and what the gateway answered.",
     "standard": "Standards of the dossier and code lists, with their dates.",
     "person": "Whose visits belong together.",
     "verdict": "What the gateway says later about dossiers that it took.",

@@ -176,12 +176,17 @@ def verify_envelope(signed: bytes, *, expected: x509.Certificate, at: datetime, 
     )
 
 
+def certificate_in(signed: bytes, profile: Profile = P1) -> x509.Certificate:
+    """The certificate that an envelope carries: who claims to have signed. Raises SignatureError."""
+    return _embedded_certificate(_read(signed, profile), profile)
+
+
 def read_signed(signed: bytes, profile: Profile = P1) -> Verified:
     """What the signature of an envelope says that was judged before: it is whole, by the certificate it carries.
 
     Not a proof of who signed: that was `verify_envelope`. Raises SignatureError.
     """
-    certificate = _embedded_certificate(_read(signed, profile), profile)
+    certificate = certificate_in(signed, profile)
     return verify_envelope(signed, expected=certificate, at=certificate.not_valid_before_utc, profile=profile)
 
 
