@@ -33,6 +33,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "show": "streams.cli.visit:visit_show",
         "list": "streams.cli.visit:visit_list",
     },
+    "held": {
+        "list": "streams.cli.held:held_list",
+        "show": "streams.cli.held:held_show",
+        "release": "streams.cli.held:held_release",
+        "abandon": "streams.cli.held:held_abandon",
+    },
     "adapter": {"": "streams.cli.adapter:adapter"},
     "simulate": {
         "gateway": "streams.cli.simulate_gateway:gateway",
@@ -51,6 +57,7 @@ HELP = {
     "facility": "Who may send, and what each has to mend.",
     "standard": "Standards of the dossier and code lists, with their dates.",
     "visit": "Hands a visit over; tells its story.",
+    "held": "Visits that wait for a person.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",
     "schema": "Schemas as declared against what is there.",
