@@ -39,6 +39,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "release": "streams.cli.held:held_release",
         "abandon": "streams.cli.held:held_abandon",
     },
+    "dlq": {
+        "list": "streams.cli.dlq:dlq_list",
+        "show": "streams.cli.dlq:dlq_show",
+        "redrive": "streams.cli.dlq:dlq_redrive",
+        "dismiss": "streams.cli.dlq:dlq_dismiss",
+    },
     "adapter": {"": "streams.cli.adapter:adapter"},
     "simulate": {
         "gateway": "streams.cli.simulate_gateway:gateway",
@@ -58,6 +64,7 @@ HELP = {
     "standard": "Standards of the dossier and code lists, with their dates.",
     "visit": "Hands a visit over; tells its story.",
     "held": "Visits that wait for a person.",
+    "dlq": "Dead letters: records that a stage could not use.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",
     "schema": "Schemas as declared against what is there.",

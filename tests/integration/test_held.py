@@ -149,6 +149,15 @@ async def test_a_released_visit_has_one_more_horizon(bench: Any, command: Comman
             assert set((await b.settled()).values()) == {"ACCEPTED"}
 
 
+async def test_the_horizon_is_counted_from_the_close_with_an_hour_for_those_who_come_late(bench: Any) -> None:
+    async with bench() as b:
+        now = datetime.now(UTC)
+        await record([await b.signed(12, closed=now), await b.signed(13, closed=now - timedelta(days=3))], b.ledger)
+        fresh, late = await b.pool.fetch("select *, give_up_at - added_at as left from submission order by ma_lk")
+        assert fresh["give_up_at"] == fresh["closed_at"] + timedelta(days=1)
+        assert timedelta(hours=1) <= late["left"] < timedelta(hours=2)
+
+
 async def test_held_again_is_told_again(bench: Any, command: Command, serde: Serde) -> None:
     async with bench("answer=code:125,text:loi") as b:
         await record([await b.signed(3)], b.ledger)

@@ -23,3 +23,18 @@ update hold set state = 'ENDED', changed_at = ended_at where ended_at is not nul
 drop index hold_waiting;
 alter table hold drop column ended_at;
 create index hold_waiting on hold (held_by, held_at) where state in ('HELD', 'READY');
+
+-- What a person did about a dead letter, and why. The letter is known by the record that its reader got; `copy_offset`
+-- is where that record lies again (same topic and partition), null until the broker is known to have it.
+create table dead_letter_act (
+    id          bigint      generated always as identity primary key,
+    topic       text        not null,
+    partition   integer     not null,
+    position    bigint      not null,
+    act         text        not null check (act in ('REDRIVEN', 'DISMISSED')),
+    actor       text        not null check (actor <> ''),
+    reason      text        not null check (reason <> ''),
+    acted_at    timestamptz not null default now(),
+    copy_offset bigint
+);
+create index dead_letter_act_record on dead_letter_act (topic, partition, position);
