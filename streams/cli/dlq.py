@@ -110,6 +110,7 @@ def dlq_show(topic: Topic, partition: int, offset: int, raw: Path | None, output
     else:
         headers = told.pop("headers")
         done = told.pop("done")
+        told["put_aside_at"] = f"{local(told['put_aside_at'])} (Vietnam)"
         click.echo("\n".join(f"{name}: {text}" for name, text in told.items() if text is not None))
         emit_rows([{"header": name, "value": text} for name, text in headers.items()], ("header", "value"), output)
         emit_rows([_act(item) for item in done], ("act", "when (Vietnam)", "actor", "reason", "confirmed"), output)

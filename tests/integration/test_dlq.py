@@ -461,6 +461,15 @@ async def test_the_list_is_found_by_reason_and_day(bench: Bench, command: Comman
 
 
 @pytest.mark.parametrize(
+    "given", [("list",), ("show", VISIT_SIGNED.name, 0, 0), ("redrive", VISIT_SIGNED.name, "--all", *WHY)]
+)
+async def test_a_broker_that_does_not_answer_is_exit_3(database_url: str, given: tuple[object, ...]) -> None:
+    answer = await healthbook("dlq", *given, database_url=database_url, kafka_bootstrap_servers="127.0.0.1:1")
+    assert (answer.code, answer.stdout) == (3, ""), answer
+    assert "no Kafka broker answers" in answer.stderr
+
+
+@pytest.mark.parametrize(
     ("given", "code", "said"),
     [
         (("dlq", "list", "--topic", "visit.unknown.v1"), 2, "visit.unknown.v1 is no topic of the bus"),
