@@ -32,10 +32,15 @@ on conflict (facility, ma_lk, revision) do update set
     not_due_because = least(known.not_due_because, excluded.not_due_because),
     late_verdict_at = least(known.late_verdict_at, excluded.late_verdict_at)
 """
-# No event tells that the gateway has the same content already (GATEWAY §12.4): the ledger knows.
+# No event tells that the gateway has the same content already (GATEWAY §12.4), or that a person gave a held revision
+# up: the ledger knows, and table `hold` what never came so far.
 _FACTS = """
 select facility, ma_lk, revision, deadline_facts.closed_at, received_at, displayed_at,
-    coalesce(stopped_by, case when submission.state = 'NOT_DUE' then submission.reason end) as stopped_by,
+    coalesce(
+        stopped_by, case when submission.state = 'NOT_DUE' then submission.reason end,
+        (select min(hold.reason) from hold where state = 'NOT_DUE' and (hold.facility, hold.ma_lk, hold.revision)
+            = (deadline_facts.facility, deadline_facts.ma_lk, deadline_facts.revision))
+    ) as stopped_by,
     not_due_because, late_verdict_at
 from deadline_facts join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
 left join submission using (facility, ma_lk, revision)
@@ -56,6 +61,8 @@ on conflict (clock, facility, ma_lk, revision) do update set
     next_look_at = excluded.next_look_at
 """
 _DUE = "select distinct facility, ma_lk from deadline where next_look_at <= $1 limit $2"
+# Long ago by every clock, so that it comes up at the next look.
+_LOOK_AGAIN = "update deadline set next_look_at = started_at where facility = $1 and ma_lk = $2 and revision = $3"
 _UNANNOUNCED = """
 select clock, facility, ma_lk, revision, state, started_at, due_at, stopped_at, late, reason
 from deadline where announced is distinct from state limit $1
@@ -155,6 +162,13 @@ class PostgresDeadlines:
         if changes:
             await connection.execute(_WRITE, *_columns([astuple(change.after) for change in changes]))
         return changes
+
+
+async def look_again(connection: Connection, facility: str, ma_lk: str, revision: int) -> None:
+    """Inside the caller's transaction: what it wrote about a revision moves its clocks, also those that had ended."""
+    # Else a look that is under way, with facts of before, could overwrite this.
+    await connection.execute("select pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
+    await connection.execute(_LOOK_AGAIN, facility, ma_lk, revision)
 
 
 def _deadline(row: asyncpg.Record) -> Deadline:

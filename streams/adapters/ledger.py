@@ -92,7 +92,7 @@ from submission where state in ('READY', 'WAITING', 'SENDING', 'OVERTAKEN')
 _HELD = """
 select reason, count(*) as number
 from (
-    select reason from submission where state = 'HELD' union all select reason from hold where ended_at is null
+    select reason from submission where state = 'HELD' union all select reason from hold where state = 'HELD'
 ) as held
 group by reason
 """

@@ -21,45 +21,46 @@ TEXTS = {
     "CERTIFICATE_EXPIRED": (
         "Chứng thư số của cơ sở đã hết hạn.",
         "The facility's certificate has expired.",
-        "Gia hạn chứng thư, đăng ký trên Cổng giám định, cài vào hệ thống, rồi gửi lại hồ sơ.",
-        "Renew the certificate, register it on the portal, install it here, then hand the dossier over again.",
+        "Gia hạn chứng thư, đăng ký trên Cổng giám định, cài vào hệ thống, rồi chạy `healthbook held release`.",
+        "Renew the certificate, register it on the portal, install it here, then `healthbook held release`.",
     ),
     "CERTIFICATE_NOT_YET_VALID": (
         "Chứng thư số của cơ sở chưa có hiệu lực.",
         "The facility's certificate is not valid yet.",
-        "Cài chứng thư đang có hiệu lực hoặc chờ đến ngày hiệu lực.",
-        "Install a certificate that is in force, or wait for its first day.",
+        "Cài chứng thư đang có hiệu lực hoặc chờ đến ngày hiệu lực, rồi chạy `healthbook held release`.",
+        "Install a certificate that is in force, or wait for its first day; then `healthbook held release`.",
     ),
     "CERTIFICATE_NOT_FOR_SIGNING": (
         "Chứng thư số không dùng được để ký hồ sơ (cần RSA từ 2048 bit, quyền ký số).",
         "The certificate may not sign (needed: RSA of 2048 bits or more, key usage digital signature).",
-        "Cài chứng thư ký số của tổ chức đã đăng ký trên Cổng giám định.",
-        "Install the organisation's signing certificate that is registered on the portal.",
+        "Cài chứng thư ký số của tổ chức đã đăng ký trên Cổng giám định, rồi chạy `healthbook held release`.",
+        "Install the organisation's signing certificate that is registered on the portal, "
+        "then `healthbook held release`.",
     ),
     "CERTIFICATE_MISSING": (
         "Không có chứng thư số đọc được của cơ sở.",
         "There is no readable certificate for the facility.",
-        f"Đặt tệp {SIGNING_CERTIFICATE} (PEM) vào thư mục của cơ sở.",
-        f"Put {SIGNING_CERTIFICATE} (PEM) into the facility's folder.",
+        f"Đặt tệp {SIGNING_CERTIFICATE} (PEM) vào thư mục của cơ sở, rồi chạy `healthbook held release`.",
+        f"Put {SIGNING_CERTIFICATE} (PEM) into the facility's folder, then `healthbook held release`.",
     ),
     "KEY_MISSING": (
         "Không có khóa ký đọc được của cơ sở.",
         "There is no readable signing key for the facility.",
-        f"Đặt tệp {SIGNING_KEY} (PEM, RSA) vào thư mục của cơ sở.",
-        f"Put {SIGNING_KEY} (PEM, RSA) into the facility's folder.",
+        f"Đặt tệp {SIGNING_KEY} (PEM, RSA) vào thư mục của cơ sở, rồi chạy `healthbook held release`.",
+        f"Put {SIGNING_KEY} (PEM, RSA) into the facility's folder, then `healthbook held release`.",
     ),
     "KEY_MISMATCH": (
         "Khóa ký không khớp với chứng thư số của cơ sở.",
         "The signing key does not belong to the facility's certificate.",
-        "Cài lại khóa và chứng thư cùng một cặp.",
-        "Install key and certificate of one pair.",
+        "Cài lại khóa và chứng thư cùng một cặp, rồi chạy `healthbook held release`.",
+        "Install key and certificate of one pair, then `healthbook held release`.",
     ),
 }
 OTHER = (
     "Không ký được hồ sơ.",
     "The dossier cannot be signed.",
-    "Kiểm tra phong bì hồ sơ và chứng thư số, rồi gửi lại.",
-    "Check the envelope and the certificate, then hand the dossier over again.",
+    "Kiểm tra phong bì hồ sơ và chứng thư số; chạy `healthbook held release`, hoặc đóng lại lượt khám.",
+    "Check the envelope and the certificate; `healthbook held release`, or close the visit again (a new revision).",
 )
 """What a person reads of every other fault of an envelope's signature."""
 

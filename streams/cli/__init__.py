@@ -46,6 +46,18 @@ COMMANDS: dict[str, dict[str, str]] = {
         "show": "streams.cli.visit:visit_show",
         "list": "streams.cli.visit:visit_list",
     },
+    "held": {
+        "list": "streams.cli.held:held_list",
+        "show": "streams.cli.held:held_show",
+        "release": "streams.cli.held:held_release",
+        "abandon": "streams.cli.held:held_abandon",
+    },
+    "dlq": {
+        "list": "streams.cli.dlq:dlq_list",
+        "show": "streams.cli.dlq:dlq_show",
+        "redrive": "streams.cli.dlq:dlq_redrive",
+        "dismiss": "streams.cli.dlq:dlq_dismiss",
+    },
     "adapter": {"": "streams.cli.adapter:adapter"},
     "simulate": {
         "gateway": "streams.cli.simulate_gateway:gateway",
@@ -67,6 +79,8 @@ HELP = {
     "person": "Whose visits belong together.",
     "verdict": "What the gateway says later about dossiers that it took.",
     "visit": "Hands a visit over; tells its story.",
+    "held": "Visits that wait for a person.",
+    "dlq": "Dead letters: records that a stage could not use.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",
     "schema": "Schemas as declared against what is there.",

@@ -21,7 +21,7 @@ PAGE = Path("docs/codes.md")
 _Row = Sequence[str]
 _BILINGUAL = ("code", "tiếng Việt", "cách sửa", "English", "how to mend")
 
-_DEAD_LETTERS = {
+DEAD_LETTERS = {
     Reason.NO_VALUE: "The record has no value where an event must be.",
     Reason.NOT_AVRO: "The value is not Avro of the topic's schema: a foreign producer, or damaged bytes.",
     Reason.UNKNOWN_SCHEMA_ID: "The registry has no schema with the id in the value.",
@@ -98,7 +98,7 @@ def _lines() -> Iterator[str]:
         "Dead letters",
         "Header and metric label of what lies in `<topic>.dlq`. For operators, so in English only.",
         ("code", "meaning"),
-        [(reason, _DEAD_LETTERS[reason]) for reason in Reason],
+        [(reason, DEAD_LETTERS[reason]) for reason in Reason],
     )
 
 

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import asyncpg
 import click
 
-from streams.adapters import postgres
+from streams.adapters import held, postgres
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.ledger import attempts_of
 from streams.adapters.timeline import PostgresTimeline
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
+from streams.domain.held import waits_for
 from streams.domain.story import VisitState
+from streams.domain.submission import CLAIMABLE
 from streams.errors import RetryLater
 
 T = TypeVar("T")
@@ -26,30 +29,39 @@ VIETNAM = timedelta(hours=7)
 @click.argument("ma_lk", metavar="MA_LK")
 @output_option
 def visit_show(facility: str, ma_lk: str, output: str) -> None:
-    """Tells the whole story of one visit: every revision, stage, answer and clock. Exit 1 when it is not known."""
+    """Tells the whole story of one visit: every revision, stage, answer and clock, and what people decided about it.
 
-    async def ask(
-        pool: "asyncpg.Pool[asyncpg.Record]",
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-        lines = await PostgresTimeline(pool).story(facility, ma_lk)
+    Exit 1 when it is not known.
+    """
+
+    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, list[dict[str, Any]]]:
         clocks = await PostgresDeadlines(pool, (), lambda: datetime.now(UTC)).of_visit(facility, ma_lk)
         shown = ("clock", "revision", "state", "started_at", "due_at", "stopped_at", "late", "reason")
-        attempts = await attempts_of(pool, facility, ma_lk)
-        return lines, attempts, [{name: getattr(clock, name) for name in shown} for clock in clocks]
+        standings = await held.standings(pool, facility, ma_lk)
+        return {
+            "story": await PostgresTimeline(pool).story(facility, ma_lk),
+            "decisions": await held.decisions(pool, facility, ma_lk),
+            "standing": [asdict(item) | {"waits_for": waits_for(item, standings)} for item in standings],
+            "attempts": await attempts_of(pool, facility, ma_lk),
+            "clocks": [{name: getattr(clock, name) for name in shown} for clock in clocks],
+        }
 
-    lines, attempts, clocks = with_database(ask)
-    if not lines:
+    told = with_database(ask)
+    if not told["story"]:
         fail(f"No visit {ma_lk} of facility {facility} is known. Look for it with `healthbook visit list`.", Exit.NO)
     if output == "json":
-        emit_json({"facility": facility, "ma_lk": ma_lk, "story": lines, "attempts": attempts, "clocks": clocks})
+        emit_json({"facility": facility, "ma_lk": ma_lk, **told})
         return
-    emit_rows([_line(line) for line in lines], ("revision", "when (Vietnam)", "what", "detail"), output)
-    emit_rows([_attempt(attempt) for attempt in attempts], _ATTEMPT, output)
+    lines = [*map(_line, told["story"]), *map(_decided, told["decisions"])]
+    lines.sort(key=lambda line: (line["revision"], line["when (Vietnam)"]))
+    emit_rows(lines, ("revision", "when (Vietnam)", "what", "detail"), output)
+    emit_rows([_stands(item) for item in told["standing"]], _STANDING, output)
+    emit_rows([_attempt(attempt) for attempt in told["attempts"]], _ATTEMPT, output)
     emit_rows(
         [
             clock
-            | {"due (Vietnam)": _local(clock["due_at"]), "stopped": clock["stopped_at"] and _local(clock["stopped_at"])}
-            for clock in clocks
+            | {"due (Vietnam)": local(clock["due_at"]), "stopped": clock["stopped_at"] and local(clock["stopped_at"])}
+            for clock in told["clocks"]
         ],
         ("revision", "clock", "state", "due (Vietnam)", "stopped", "reason"),
         output,
@@ -78,7 +90,7 @@ def visit_list(facility: str | None, day: datetime | None, states: tuple[str, ..
 
     rows = with_database(ask)
     if output == "table":
-        rows = [row | {"last event": row["last_event"], "when (Vietnam)": _local(row["happened_at"])} for row in rows]
+        rows = [row | {"last event": row["last_event"], "when (Vietnam)": local(row["happened_at"])} for row in rows]
     emit_rows(rows, ("facility", "ma_lk", "revision", "state", "last event", "when (Vietnam)"), output)
     if len(rows) == limit:
         say(f"The first {limit}; ask for one --facility, one --state, or more with --limit.")
@@ -106,9 +118,30 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
         told["findings"] = ", ".join(findings)
     return {
         "revision": line["revision"],
-        "when (Vietnam)": _local(line["happened_at"]),
+        "when (Vietnam)": local(line["happened_at"]),
         "what": line["type"],
         "detail": "; ".join(f"{name}: {value}" for name, value in told.items()),
+    }
+
+
+def _decided(decision: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "revision": decision["revision"],
+        "when (Vietnam)": local(decision["decided_at"]),
+        "what": f"{decision['act'].lower()} by {decision['actor']}",
+        "detail": f"held_by: {decision['stage']}; reason: {decision['reason']}",
+    }
+
+
+_STANDING = ("revision", "stage", "state", "reason", "since (Vietnam)", "next attempt (Vietnam)", "waits for")
+
+
+def _stands(standing: dict[str, Any]) -> dict[str, Any]:
+    sent_again = standing["next_attempt_at"] if standing["state"] in CLAIMABLE else None
+    return standing | {
+        "since (Vietnam)": local(standing["since"]),
+        "next attempt (Vietnam)": sent_again and local(sent_again),
+        "waits for": standing["waits_for"],
     }
 
 
@@ -120,14 +153,15 @@ def _attempt(attempt: dict[str, Any]) -> dict[str, Any]:
     return {
         "revision": attempt["revision"],
         "attempt": attempt["attempt"],
-        "sent (Vietnam)": _local(attempt["started_at"]),
+        "sent (Vietnam)": local(attempt["started_at"]),
         "answer": attempt["result"] or "none yet",
         "code": attempt["code"],
         "receipt": attempt["transaction_code"],
-        "received (Vietnam)": received and _local(received),
+        "received (Vietnam)": received and local(received),
         "seconds": None if attempt["seconds"] is None else f"{attempt['seconds']:.2f}",
     }
 
 
-def _local(instant: datetime) -> str:
+def local(instant: datetime) -> str:
+    """An instant as a person in Vietnam reads it."""
     return f"{instant.astimezone(UTC) + VIETNAM:%Y-%m-%d %H:%M:%S}"

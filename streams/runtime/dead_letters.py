@@ -7,6 +7,7 @@ from typing import Any
 
 from events.topics import DLQ_SUFFIX
 from streams.adapters import kafka
+from streams.domain.dead_letter import Place, aside_headers
 from streams.errors import Fatal, Reason, RetryLater
 from streams.metrics import DEAD_LETTERS
 
@@ -34,21 +35,13 @@ class DeadLetters:
         if where in self._put:
             return
         self._count()
-        origin = {
-            "dlq_topic": record.topic,
-            "dlq_partition": str(record.partition),
-            "dlq_offset": str(record.offset),
-            "dlq_stage": self._stage,
-            "dlq_reason": str(reason),
-            "dlq_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
         # Of the origin's headers only those that are ours: a foreign one may say anything.
         kept = [
             (name, value)
             for name, value in record.headers
             if value is not None and (name.startswith("ce_") or name in _KEPT_HEADERS)
         ]
-        headers = kept + [(name, value.encode()) for name, value in origin.items()]
+        headers = kept + aside_headers(Place(*where), self._stage, reason, datetime.now(UTC))
         try:
             try:
                 await self._send(record, record.value, headers)
@@ -69,6 +62,6 @@ class DeadLetters:
             self._recent.popleft()
         if len(self._recent) > self._per_minute:
             raise Fatal(
-                f"{self._stage}: more than {self._per_minute} dead letters within a minute. Look at the last ones"
-                " in the .dlq topics before starting again; the limit is HEALTHBOOK_POISON_PER_MINUTE"
+                f"{self._stage}: more than {self._per_minute} dead letters within a minute. Look at them with"
+                " `healthbook dlq list` before starting again; the limit is HEALTHBOOK_POISON_PER_MINUTE"
             )

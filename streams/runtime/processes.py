@@ -1,7 +1,7 @@
 """Wiring: every process of the bus by its name, with its adapters. Nothing connects at import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,6 +38,7 @@ from streams.runtime.deadlines import Processor, application
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.publisher import Publisher
+from streams.runtime.released import Released
 from streams.runtime.service import Health, Work
 from streams.sla.calendar import LIST as DAYS_OFF
 from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION
@@ -126,13 +127,31 @@ def sign_stage(parts: Parts) -> Stage:
     async def handle(batch: Sequence[Received[Any]]) -> Sequence[Event | None]:
         answers = await answer(batch)
         pairs = list(zip(batch, answers, strict=True))
-        await holds.add(
-            [(told, item.record.topic, item.record.value) for item, told in pairs if isinstance(told, VisitHeld)]
-        )
+        await holds.add([(told, item.record) for item, told in pairs if isinstance(told, VisitHeld)])
         await holds.end("sign", [told for told in answers if isinstance(told, VisitSigned)])
         return [None if isinstance(told, VisitHeld) else told for told in answers]
 
     return Stage("sign", (VisitValidated,), (VisitSigned, VisitHeld), handle)
+
+
+def sign_work(settings: Settings) -> Work:
+    """The stage, and beside it what a person released of its holds."""
+
+    async def work(health: Health, stopping: asyncio.Event) -> None:
+        async with connected(settings) as parts:
+            loop = _loop(parts, sign_stage(parts))
+            producer = kafka.producer(settings.kafka_bootstrap_servers, "sign-released")
+            await kafka.start(producer, "sign")
+            released = Released("sign", PostgresHolds(parts.pool, Outbox(parts.serde)), producer)
+            health.progress = lambda: loop.progress
+            _show_backlog(loop)
+            health.ready = True
+            try:
+                await _beside(loop, released.bring_back(), stopping)
+            finally:
+                await producer.stop()
+
+    return work
 
 
 def forward_work(settings: Settings) -> Work:
@@ -191,12 +210,7 @@ def publish_work(settings: Settings) -> Work:
             health.progress = lambda: loop.progress
             _show_backlog(loop)
             health.ready = True
-            async with asyncio.TaskGroup() as group:
-                group.create_task(loop.run())
-                trying = group.create_task(publisher.try_again())
-                await stopping.wait()
-                loop.stop()
-                trying.cancel()
+            await _beside(loop, publisher.try_again(), stopping)
 
     return work
 
@@ -255,6 +269,15 @@ def deadlines_work(settings: Settings) -> Work:
     return work
 
 
+async def _beside(loop: Loop, endless: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(loop.run())
+        other = group.create_task(endless)
+        await stopping.wait()
+        loop.stop()
+        other.cancel()
+
+
 async def _until(stopping: asyncio.Event, health: Health, work: Awaitable[None]) -> None:
     running = asyncio.ensure_future(work)
     health.ready = True
@@ -274,7 +297,7 @@ def _now() -> datetime:
 
 PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "validate": lambda settings: stage_work(settings, validate_stage),
-    "sign": lambda settings: stage_work(settings, sign_stage),
+    "sign": sign_work,
     "forward": forward_work,
     "publish": publish_work,
     "record": lambda settings: stage_work(settings, record_stage),

@@ -42,7 +42,7 @@ class Publisher:
         """The batch is published or held, durably, when it returns."""
         reasons = [held(item.event, self._facilities, datetime.now(UTC)) for item in batch]
         pairs = list(zip(batch, reasons, strict=True))
-        await self._holds.add([(why, item.record.topic, item.record.value) for item, why in pairs if why is not None])
+        await self._holds.add([(why, item.record) for item, why in pairs if why is not None])
         await self._publish([item.event for item, why in pairs if why is None])
         return [None] * len(batch)
 

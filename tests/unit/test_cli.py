@@ -45,6 +45,13 @@ def test_the_promised_commands_are_there() -> None:
         ("visit", "close"),
         ("visit", "show"),
         ("visit", "list"),
+        ("held", "list"),
+        ("held", "show"),
+        ("held", "release"),
+        ("held", "abandon"),
+        ("dlq", "list"),
+        ("dlq", "show"),
+        ("dlq", "redrive"),
         ("adapter", "folder"),
         ("topic", "plan"),
         ("topic", "apply"),
@@ -78,7 +85,20 @@ def test_completion_prints_a_script_for_the_shell(runner: CliRunner, shell: str)
 
 @pytest.mark.parametrize(
     "command",
-    ["visit list", "visit show 01999 V1", "topic plan", "topic apply", "schema check", "schema register"],
+    [
+        "visit list",
+        "visit show 01999 V1",
+        "held list",
+        "held show 01999 V1",
+        "held release 01999 V1 --reason mended",
+        "held abandon 01999 V1 --reason settled",
+        "dlq list",
+        "dlq redrive visit.closed.v1 --all --reason mended",
+        "topic plan",
+        "topic apply",
+        "schema check",
+        "schema register",
+    ],
 )
 def test_a_part_that_does_not_answer_is_exit_3_with_a_reason(runner: CliRunner, command: str) -> None:
     answer = runner.invoke(main, command.split(), env=AWAY)
