@@ -18,6 +18,7 @@ from streams.domain.dossier.sample import (
     Size,
     Trait,
     VisitKind,
+    can_be,
     defective_dossier,
     new_dossier,
     padded,
@@ -160,7 +161,7 @@ def _samples(
     defect: Defect | None,
 ) -> Iterator[Sample]:
     rows = Size.STANDARD if isinstance(size, str) else size
-    kinds = tuple(VisitKind)
+    turns = _turns(kind, insured, traits, ended)
     for number in range(count):
         one = seed * 1_000_000 + number  # so that neighbouring seeds share no dossier
         if defect is not None:
@@ -172,10 +173,24 @@ def _samples(
         sample = new_dossier(
             one,
             facility=facility,
-            kind=VisitKind(kind) if kind else kinds[number % len(kinds)],
-            insured=(number // len(kinds)) % 2 == 0 if insured is None else insured,
+            kind=turns[number % len(turns)][0],
+            insured=turns[number % len(turns)][1],
             discharged_at=ended,
             size=rows,
             traits=traits,
         )
         yield padded(sample, SIZE_LIMIT) if isinstance(size, str) else sample
+
+
+def _turns(
+    kind: str | None, insured: bool | None, traits: frozenset[Trait], ended: datetime
+) -> list[tuple[VisitKind, bool]]:
+    """Visit type and insurance of each dossier in turn: as ordered, else whatever goes with the traits and the day."""
+    day = ended.astimezone(VIETNAM).date()
+    ordered = [
+        (one, card)
+        for card in (True, False)
+        for one in VisitKind
+        if kind in (None, one.value) and insured in (None, card)
+    ]
+    return [(one, card) for one, card in ordered if can_be(one, card, traits, day)] or ordered[:1]

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from events.xml import parse
-from streams.domain.dossier.sample import Sample, Size, Trait, VisitKind, new_dossier
-from streams.domain.dossier.sample.visit import CARES
+from streams.domain.dossier.sample import Sample, Size, VisitKind, new_dossier
+from streams.domain.dossier.sample.care import CARES
 from streams.domain.dossier.tables import catalogue
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
@@ -64,9 +64,3 @@ def moment(text: str) -> datetime:
 def day(text: str) -> int:
     """Number of the day, to count with."""
     return moment(text[:8] + "0000").toordinal()
-
-
-def fits(trait: Trait, kind: VisitKind) -> bool:
-    """A birth is a stay, and after a stay table 7 gives the days off."""
-    stay = kind in (VisitKind.INPATIENT, VisitKind.DAY)
-    return stay if trait is Trait.BIRTH else not stay if trait is Trait.SICK_LEAVE else True

@@ -144,9 +144,9 @@ def test_remote_care_before_its_code_is_refused() -> None:
         new_dossier(1, facility=FACILITY, kind=VisitKind.REMOTE, insured=True, discharged_at=before)
 
 
-def test_a_visit_before_the_new_provinces_is_refused() -> None:
-    before = datetime(2025, 6, 1, tzinfo=UTC)
-    with pytest.raises(ValueError, match="provinces"):
+def test_a_visit_before_the_oldest_standard_is_refused() -> None:
+    before = datetime(2023, 1, 17, tzinfo=UTC)
+    with pytest.raises(ValueError, match="2023-01-18"):
         new_dossier(1, facility=FACILITY, kind=VisitKind.EXAM, insured=True, discharged_at=before)
 
 

@@ -18,6 +18,7 @@ from streams.domain.dossier.sample import (
     Size,
     Trait,
     VisitKind,
+    can_be,
     defective_dossier,
     new_dossier,
     padded,
@@ -25,7 +26,7 @@ from streams.domain.dossier.sample import (
 )
 from streams.domain.dossier.verdict import SIZE_LIMIT, Verdict, judge
 from streams.domain.dossier.visit import Registration
-from tests.unit.sample.support import FACILITY, NOW, all_cares, dossier, fits
+from tests.unit.sample.support import FACILITY, NOW, all_cares, dossier
 
 REGISTER = {facility: Registration() for facility in FACILITIES}
 EVERY_DEFECT = [pytest.param(defect, id=name) for name, defect in BY_NAME.items()]
@@ -73,7 +74,7 @@ def test_a_sound_dossier_has_no_finding_at_all(as_envelope: bool) -> None:
 @pytest.mark.parametrize("trait", Trait)
 def test_a_special_dossier_has_no_critical_finding(trait: Trait) -> None:
     for insured, kind in itertools.product((True, False), VisitKind):
-        if fits(trait, kind):
+        if can_be(kind, insured, {trait}, NOW.date()):
             sample = new_dossier(3, facility=FACILITY, kind=kind, insured=insured, discharged_at=NOW, traits={trait})
             assert critical(verdict(sample)) == set()
 

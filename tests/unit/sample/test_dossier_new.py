@@ -43,6 +43,17 @@ def test_twelve_dossiers_cover_the_six_types_with_and_without_insurance(tmp_path
         assert not judge(tables(tmp_path / entry["path"]), now=NOW, facility=entry["facility"]).rejected
 
 
+def test_type_and_insurance_that_are_not_given_go_with_the_trait(tmp_path: Path) -> None:
+    for trait, visits in (
+        ("birth", {("inpatient", True), ("inpatient", False), ("day", True), ("day", False)}),
+        ("unidentified", {("exam", False), ("inpatient", False)}),
+    ):
+        assert run("--out", str(tmp_path / trait), "--count", "4", "--trait", trait, *ON).exit_code == 0
+        entries = manifest(tmp_path / trait)
+        assert {(entry["kind"], entry["insured"]) for entry in entries} == visits
+        assert all(entry["traits"] == [trait] for entry in entries)
+
+
 def test_the_same_command_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert run("--out", str(tmp_path / name), "--count", "6", "--as", "zip", *ON).exit_code == 0
@@ -126,6 +137,11 @@ def test_a_duplicate_table_has_the_next_number_in_a_folder(tmp_path: Path) -> No
         (("--defect", "wrong-total", "--not-insured"), "needs insured"),
         (("--size", "huge"), "number of rows"),
         (("--kind", "remote", "--discharged", "2026-01-01"), "remote care"),
+        (("--kind", "exam", "--trait", "birth"), "a birth is a stay"),
+        (("--trait", "newborn-father", "--insured"), "its own name"),
+        (("--trait", "newborn", "--trait", "birth"), "a newborn has no birth"),
+        (("--trait", "referral", "--trait", "reexam"), "no appointment here"),
+        (("--discharged", "2023-01-17"), "2023-01-18"),
     ],
 )
 def test_wrong_usage_says_what_is_wrong(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:

@@ -6,8 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 
 from streams.domain.dossier.data import read_csv
-from streams.domain.dossier.sample import Sample, Size, Trait, VisitKind, new_dossier
-from tests.unit.sample.support import FACILITY, NOW, Row, all_cares, day, fits, header, moment, rows, total
+from streams.domain.dossier.sample import Sample, Size, Trait, VisitKind, can_be, new_dossier
+from tests.unit.sample.support import FACILITY, NOW, Row, all_cares, day, header, moment, rows, total
 
 CARED_FOR = [*all_cares(range(12)), *all_cares(range(12, 16), size=Size.TINY), *all_cares(range(16, 18), size=500)]
 SPECIAL = [
@@ -16,7 +16,7 @@ SPECIAL = [
     for kind in (VisitKind.EXAM, VisitKind.INPATIENT, VisitKind.OUTPATIENT_TREATMENT)
     for insured in (True, False)
     for trait in Trait
-    if fits(trait, kind)
+    if trait is not Trait.UNPAID and can_be(kind, insured, {trait}, NOW.date())
 ]
 SAMPLES = [*CARED_FOR, *SPECIAL]
 LATE = ("02", "05", "07")

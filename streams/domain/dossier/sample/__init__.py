@@ -3,7 +3,7 @@
 Used by `healthbook dossier new`, by `make run` and by tests. All people are invented (`person.py` says how that shows).
 """
 
-from streams.domain.dossier.sample.build import new_dossier, unsigned_envelope
+from streams.domain.dossier.sample.build import can_be, new_dossier, unsigned_envelope
 from streams.domain.dossier.sample.defects import BY_NAME, BY_RULE, DEFECTS, Defect, defective_dossier
 from streams.domain.dossier.sample.demo import FACILITIES, samples
 from streams.domain.dossier.sample.model import Expected, Sample, Size, Trait, VisitKind
@@ -21,6 +21,7 @@ __all__ = [
     "Size",
     "Trait",
     "VisitKind",
+    "can_be",
     "defective_dossier",
     "new_dossier",
     "padded",

@@ -1,6 +1,6 @@
 """Table 1: the visit, the person, the totals."""
 
-from streams.domain.dossier.sample.model import Row, day_text, moment_text
+from streams.domain.dossier.sample.model import Row, Trait, day_text, moment_text
 from streams.domain.dossier.sample.visit import Visit
 
 ADVICE = "Uống thuốc theo đơn, nghỉ ngơi, tái khám khi có dấu hiệu bất thường"
@@ -32,7 +32,7 @@ def header_row(visit: Visit, totals: Row, service_days: int) -> Row:
         "MA_LOAI_RV": visit.leaving,
         "GHI_CHU": ADVICE,
         # A long course ends later in the day (2359) than its bill is paid (X1-005W).
-        "NGAY_TTOAN": moment_text(visit.last),
+        "NGAY_TTOAN": "" if Trait.UNPAID in visit.traits else moment_text(visit.last),
         **totals,
         "NAM_QT": str(visit.ended.year),
         "THANG_QT": str(visit.ended.month),

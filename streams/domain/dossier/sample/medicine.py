@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from streams.domain.dossier.sample.model import Trait, VisitKind
+from streams.domain.dossier.sample.model import NEWBORNS, Trait, VisitKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,10 @@ BY_TRAIT = {
     Trait.TB: Illness("A15.0", "", "K12", "Ho kéo dài ba tuần, sút cân", "Theo dõi lao phổi", "Lao phổi"),
     Trait.BIRTH: Illness("O80.9", "", "K27", "Đau bụng, vỡ ối", "Theo dõi chuyển dạ", "Đẻ thường một con"),
     Trait.PREGNANCY_LEAVE: Illness("O20.0", "", "K27", "Ra máu khi mang thai", "Theo dõi dọa sảy thai", "Dọa sảy thai"),
-    Trait.NEWBORN: Illness("P59.9", "", "K18", "Vàng da sau sinh", "Theo dõi vàng da", "Vàng da sơ sinh"),
+    **dict.fromkeys(NEWBORNS, Illness("P59.9", "", "K18", "Vàng da sau sinh", "Theo dõi vàng da", "Vàng da sơ sinh")),
+    Trait.UNIDENTIFIED: Illness(
+        "R40.2", "", "K02", "Người đi đường đưa đến, không tỉnh táo", "Theo dõi hôn mê", "Hôn mê chưa rõ nguyên nhân"
+    ),
 }
 
 

@@ -8,8 +8,8 @@ from random import Random
 
 from streams.domain.dossier.moments import VIETNAM
 
-FIRST_DAY = date(2025, 7, 1)
-"""First day on which samples can end: provinces and categories of 2025-07-01, no districts."""
+FIRST_DAY = date(2023, 1, 18)
+"""First day on which samples can end: QĐ 130, the oldest standard, is of that day."""
 
 REMOTE_CARE_FROM = date(2026, 6, 19)
 """Remote care has a code (14) since QĐ 1804/2026 (codes/validity.csv)."""
@@ -43,8 +43,17 @@ class Trait(StrEnum):
     HIV = "hiv"
     TB = "tb"
     NEWBORN = "newborn"
+    """With BHYT a temporary card and the child's own name, without it the mother's name (OBLIGATIONS S001-30)."""
+    NEWBORN_FATHER = "newborn-father"
+    """Without a card, by the father's name."""
+    NEWBORN_GUARDIAN = "newborn-guardian"
+    """Without a card, by the guardian's name."""
+    NEWBORN_ABANDONED = "newborn-abandoned"
+    """Without a card and without parents; how it is named is unknown (`newborn_names.csv`)."""
     FOREIGNER = "foreigner"
     NO_CITIZEN_NUMBER = "no-citizen-number"
+    UNIDENTIFIED = "unidentified"
+    """An emergency: neither name nor birthday nor any number is known, and none is invented (HEALTHBOOK §4)."""
     REFERRAL = "referral"
     REEXAM = "reexam"
     BIRTH = "birth"
@@ -53,6 +62,13 @@ class Trait(StrEnum):
     """An insured outpatient with a paper for the employer (table 11)."""
     PREGNANCY_LEAVE = "pregnancy-leave"
     """An insured woman with leave to keep a pregnancy (table 10)."""
+    UNPAID = "unpaid"
+    """NGAY_TTOAN is empty. The same order without this trait is the revision that is sent once the bill is paid."""
+    NO_SUMMARY = "no-summary"
+    """No table 8, where the standard does not demand it (switch `xml8_every_visit` off, HBR-09)."""
+
+
+NEWBORNS = frozenset({Trait.NEWBORN, Trait.NEWBORN_FATHER, Trait.NEWBORN_GUARDIAN, Trait.NEWBORN_ABANDONED})
 
 
 class Expected(StrEnum):

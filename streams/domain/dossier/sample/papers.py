@@ -1,11 +1,13 @@
-"""Papers and programme tables: HIV (6), discharge (7), summary (8), referral (13), appointment (14), TB (15)."""
+"""Papers and programme tables: HIV (6), discharge (7), summary (8), birth (9), leave (10, 11), referral (13),
+appointment (14), TB (15)."""
 
 from datetime import timedelta
 
 from streams.domain.dossier.sample.header import ADVICE, TREATMENT
-from streams.domain.dossier.sample.model import Row, day_text, moment_text
-from streams.domain.dossier.sample.person import invent_name
+from streams.domain.dossier.sample.model import Row, Trait, day_text, moment_text
+from streams.domain.dossier.sample.person import FACILITY_NAME, invent_name
 from streams.domain.dossier.sample.visit import Visit
+from streams.domain.dossier.tables import catalogue
 
 _COURSE = "Bệnh diễn biến vài ngày trước khi đến khám; đã được khám, làm xét nghiệm và điều trị, đáp ứng tốt"
 _FINDINGS = "Các xét nghiệm và chẩn đoán hình ảnh trong giới hạn cho phép; không có chỉ định can thiệp thêm"
@@ -24,8 +26,8 @@ def discharge_paper(visit: Visit, header: Row) -> Row:
         "MA_BS": visit.doctor,
         "TEN_BS": invent_name(visit.random("doctor"), "1"),
         "NGAY_CT": day_text(visit.ended),
-        "MA_ME": visit.person.mother_insurance if visit.person.mother else "",
-        "HO_TEN_ME": visit.person.mother or "",
+        "MA_ME": visit.person.mother_insurance if "mother" in visit.person.family else "",
+        "HO_TEN_ME": visit.person.family.get("mother", ""),
         "SO_NGAY_NGHI": "3",
         "NGOAITRU_TUNGAY": day_text(rest),
         "NGOAITRU_DENNGAY": day_text(rest + timedelta(days=2)),
@@ -37,8 +39,9 @@ def summary(visit: Visit, header: Row) -> Row:
     return {
         **_copy(header, "MA_LK", "MA_LOAI_KCB", "NGAY_VAO", "NGAY_RA", "CHAN_DOAN_VAO", "CHAN_DOAN_RV"),
         **_copy(header, "KET_QUA_DTRI", "GHI_CHU", "MA_TTDV"),
-        "HO_TEN_ME": visit.person.mother or "",
-        "NGUOI_GIAM_HO": visit.person.mother or "",
+        "HO_TEN_CHA": visit.person.family.get("father", ""),
+        "HO_TEN_ME": visit.person.family.get("mother", ""),
+        "NGUOI_GIAM_HO": next(iter(visit.person.family.values()), ""),
         "QT_BENHLY": _COURSE,
         "TOMTAT_KQ": _FINDINGS,
         "PP_DIEUTRI": TREATMENT,
@@ -47,23 +50,24 @@ def summary(visit: Visit, header: Row) -> Row:
 
 
 def referral(visit: Visit, header: Row) -> Row:
-    """Table 13: the neighbouring facility goes on with the treatment."""
+    """Table 13: the neighbouring facility goes on with the treatment. QĐ 3176 renamed a field and added the state."""
     copied = (
         "MA_LK MA_CSKCB HO_TEN NGAY_SINH GIOI_TINH MA_QUOCTICH MA_DANTOC MA_NGHE_NGHIEP DIA_CHI MA_THE_BHYT GT_THE_DEN "
         "NGAY_VAO NGAY_VAO_NOI_TRU NGAY_RA CHAN_DOAN_RV MA_BENH_CHINH MA_BENH_KT MA_LOAI_RV MA_TTDV"
     )
     number = visit.ma_lk[-6:]
+    since_3176 = {"MA_CSKCB_DEN": visit.sent_to, "TINH_TRANG_CT": "Ổn định khi chuyển"}
+    renamed = "MA_CSKCB_DEN" in catalogue(visit.ended.date())["XML13"].by_name
     return {
         **_copy(header, *copied.split()),
+        **(since_3176 if renamed else {"MA_NOI_DEN": visit.sent_to}),
         "SO_HOSO": f"HS{number}",
         "SO_CHUYENTUYEN": number,
         "GIAY_CHUYEN_TUYEN": f"CT-{number}/{visit.ended.year}",
-        "MA_CSKCB_DEN": visit.sent_to,
         "DAU_HIEU_LS": "Tỉnh, sinh hiệu ổn định, cần theo dõi thêm",
         "QT_BENHLY": _COURSE,
         "TOMTAT_KQ": _FINDINGS,
         "PP_DIEUTRI": TREATMENT,
-        "TINH_TRANG_CT": "Ổn định khi chuyển",
         "MA_LYDO_CT": "1",
         "HUONG_DIEU_TRI": "Tiếp tục theo dõi và điều trị chuyên khoa",
         "PHUONGTIEN_VC": "Xe cứu thương",
@@ -109,11 +113,11 @@ def birth_certificate(visit: Visit, header: Row) -> Row:
     born = visit.admitted_to_ward + timedelta(minutes=40)
     number = visit.ma_lk[-6:]
     return {
-        **_copy(header, "MA_LK", "MA_QUOCTICH", "MATINH_CU_TRU", "MAXA_CU_TRU", "MA_TTDV"),
+        **_copy(header, "MA_LK", "MA_QUOCTICH", "MATINH_CU_TRU", "MAHUYEN_CU_TRU", "MAXA_CU_TRU", "MA_TTDV"),
         "HO_TEN_NND": header["HO_TEN"],
         "NGAYSINH_NND": header["NGAY_SINH"][:8],
         "MA_DANTOC_NND": header["MA_DANTOC"],
-        "SO_CCCD_NND": header["SO_CCCD"] or f"0993{born:%y}000000",
+        "SO_CCCD_NND": header["SO_CCCD"],
         "NGAYCAP_CCCD_NND": day_text(visit.admitted - timedelta(days=900)),
         "NOICAP_CCCD_NND": "Nơi cấp thử nghiệm",
         "NOI_CU_TRU_NND": header["DIA_CHI"],
@@ -124,7 +128,7 @@ def birth_certificate(visit: Visit, header: Row) -> Row:
         "SO_CON_SONG": "1",
         "CAN_NANG_CON": "3200",
         "NGAY_SINH_CON": moment_text(born),
-        "NOI_SINH_CON": "Cơ sở khám chữa bệnh thử nghiệm",
+        "NOI_SINH_CON": FACILITY_NAME,
         "TINH_TRANG_CON": "Khóc to, hồng hào",
         "SINHCON_PHAUTHUAT": "0",
         "SINHCON_DUOI32TUAN": "0",
@@ -175,21 +179,27 @@ def sick_leave(visit: Visit, header: Row) -> Row:
 
 
 def hiv_record(visit: Visit, header: Row) -> Row:
-    """Table 6: ARV treatment goes on, no tuberculosis. Never reaches the health book."""
+    """Table 6: ARV treatment goes on, that of tuberculosis begins if there is one. Never reaches the health book."""
     start = visit.admitted.date()
+    tuberculosis = {
+        "LOAI_DTRI_LAO": "2",
+        "PHACDO_DTRI_LAO": "1",
+        "NGAYBD_DTRI_LAO": day_text(start),
+        "KQ_DTRI_LAO": "1",
+    }
+    none = {"LOAI_DTRI_LAO": "0", "KQ_DTRI_LAO": "7"}
     return {
         **_copy(header, "MA_LK", "MA_THE_BHYT", "SO_CCCD", "NGAY_SINH", "GIOI_TINH", "DIA_CHI"),
-        **_copy(header, "MATINH_CU_TRU", "MAXA_CU_TRU", "MA_CSKCB"),
+        **_copy(header, "MATINH_CU_TRU", "MAHUYEN_CU_TRU", "MAXA_CU_TRU", "MA_CSKCB"),
         "NGAYKD_HIV": day_text(start - timedelta(days=700)),
         "NOI_LAY_MAU_XN": visit.facility,
         "NOI_XN_KD": visit.facility,
         "NOI_BDDT_ARV": visit.facility,
-        "BDDT_ARV": day_text(start - timedelta(days=680)),
+        "BDDT_ARV": _arv_since(visit),
         "MA_PHAC_DO_DIEU_TRI_BD": "TDF+3TC+DTG",
         "MA_LYDO_DTRI": "3",
-        "LOAI_DTRI_LAO": "0",
         "SANG_LOC_LAO": "2",
-        "KQ_DTRI_LAO": "7",
+        **(tuberculosis if Trait.TB in visit.traits else none),
         "MA_LOAI_BN": "1",
         "GIAI_DOAN_LAM_SANG": "1",
         "NHOM_DOI_TUONG": "11",
@@ -202,14 +212,23 @@ def hiv_record(visit: Visit, header: Row) -> Row:
     }
 
 
+def _arv_since(visit: Visit) -> str:
+    return day_text(visit.admitted - timedelta(days=680))
+
+
 def tuberculosis_record(visit: Visit, header: Row) -> Row:
-    """Table 15: new, drug-sensitive, HIV negative; treatment goes on. Never reaches the health book."""
+    """Table 15: new and drug-sensitive; treatment begins. Never reaches the health book."""
+    hiv = {
+        "PHANLOAI_LAO_HIV": "1",
+        "BDDT_ARV": _arv_since(visit),
+        "NGAY_BAT_DAU_DT_CTX": day_text(visit.admitted),
+    }
     return {
         **_copy(header, "MA_LK", "MA_BN", "HO_TEN", "SO_CCCD", "MA_CSKCB"),
         "STT": "1",
         "PHANLOAI_LAO_VITRI": "1",
         "PHANLOAI_LAO_TS": "1",
-        "PHANLOAI_LAO_HIV": "2",
+        **(hiv if Trait.HIV in visit.traits else {"PHANLOAI_LAO_HIV": "2"}),
         "PHANLOAI_LAO_VK": "1",
         "LOAI_DTRI_LAO": "2",
         "NGAYBD_DTRI_LAO": day_text(visit.admitted),

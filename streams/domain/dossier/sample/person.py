@@ -4,11 +4,13 @@ Nothing here can belong to anybody: the middle name says "test", citizen numbers
 number 99, which no province has, and no Vietnamese phone number begins with 0000.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 
-from streams.domain.dossier.sample.model import Row, Trait, day_text, moment_text
+from streams.domain.dossier.data import read_csv
+from streams.domain.dossier.sample.model import NEWBORNS, Row, Trait, day_text, moment_text
 
 _FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi", "Đỗ", "Ngô")
 _MIDDLE = ("Thử", "Mẫu", "Nháp", "Giả")
@@ -18,8 +20,14 @@ _GIVEN = {
 }
 _MOTHERS = frozenset({Trait.BIRTH, Trait.PREGNANCY_LEAVE})
 _BLOOD = ("", "A+", "B+", "AB+", "O+", "O-")
-_COMMUNES = {"01": ("00004", "00070", "00073"), "48": ("20242", "20257", "20263"), "79": ("26737", "26740", "26743")}
-"""Communes since 2025-07-01 in the provinces of the sample facilities; other facilities' patients live in 01."""
+_COMMUNES = {
+    "01": {"00004": "001", "00070": "002", "00073": "002"},
+    "48": {"20242": "492", "20257": "492", "20263": "493"},
+    "79": {"26737": "760", "26740": "760", "26743": "760"},
+}
+"""Communes of before and since 2025-07-01 in the sample facilities' provinces (other facilities' patients live in 01),
+each with its district while there were districts."""
+_DISTRICTS_UNTIL = date(2025, 6, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +50,8 @@ class Person:
 
     fields: Row = field(repr=False)
     card: Card | None = field(repr=False)
-    mother: str | None = field(repr=False)
-    """Name of the mother when she answers for the patient."""
+    family: Mapping[str, str] = field(repr=False)
+    """Who answers for a newborn: `mother`, `father` or `guardian` → name; empty for everybody else."""
     mother_insurance: str = field(repr=False)
 
     @property
@@ -63,20 +71,19 @@ def invent_person(
     sex = rng.choice("12")
     if traits & _MOTHERS:
         sex = "2"
-    newborn = Trait.NEWBORN in traits
+    newborn = bool(NEWBORNS & traits)
     foreign = Trait.FOREIGNER in traits
     born = (
         admitted - timedelta(hours=30)
         if newborn
         else _birthday(rng, admitted, 40 if sex == "2" and traits & _MOTHERS else 82)
     )
-    mother = invent_name(rng, "2") if newborn else None
+    named_after, family = _family(rng, traits)
     name = f"Alex {rng.choice(_MIDDLE)} Sample" if foreign else invent_name(rng, sex)
     province = first_care[:2] if first_care[:2] in _COMMUNES else "01"
     fields = {
         "MA_BN": f"BN{rng.randrange(10**8):08d}",
-        # A newborn without a card goes by the mother's name (table 1, HO_TEN).
-        "HO_TEN": mother if mother and not insured else name,
+        "HO_TEN": name if insured else named_after or name,
         "SO_CCCD": _identity(rng, sex, born, traits),
         "NGAY_SINH": moment_text(born) if newborn else f"{day_text(born)}0000",
         "GIOI_TINH": sex,
@@ -86,16 +93,37 @@ def invent_person(
         "MA_NGHE_NGHIEP": "00000",
         "DIA_CHI": f"Số {rng.randrange(1, 200)}, đường Thử Nghiệm",
         "MATINH_CU_TRU": province,
-        "MAXA_CU_TRU": rng.choice(_COMMUNES[province]),
+        "MAXA_CU_TRU": rng.choice(tuple(_COMMUNES[province])),
         "DIEN_THOAI": f"0000{rng.randrange(10**6):06d}",
         "CAN_NANG": f"{rng.randrange(2600, 3900) / 1000:.2f}" if newborn else f"{rng.randrange(4200, 8500) / 100:.2f}",
     }
+    if discharged.date() <= _DISTRICTS_UNTIL:
+        fields["MAHUYEN_CU_TRU"] = _COMMUNES[province][fields["MAXA_CU_TRU"]]
+    if Trait.UNIDENTIFIED in traits:
+        fields |= _NOBODY_KNOWS | {"NGAY_SINH": f"{born.year}00000000"}
     return Person(
         fields=fields,
         card=_card(rng, born, admitted, discharged, first_care, newborn) if insured else None,
-        mother=mother,
+        family=family,
         mother_insurance=f"99{rng.randrange(1, 10**8):08d}",
     )
+
+
+FACILITY_NAME = "Cơ sở khám chữa bệnh thử nghiệm"
+_SEX_OF_KIN = {"mother": "2", "father": "1", "guardian": "2"}
+_NOBODY_KNOWS = {"HO_TEN": "Người Thử chưa rõ danh tính", "DIA_CHI": "Chưa rõ", "DIEN_THOAI": "", "NHOM_MAU": ""}
+
+
+def _family(rng: Random, traits: frozenset[Trait]) -> tuple[str, dict[str, str]]:
+    """The name by which a newborn without a card goes (`newborn_names.csv`), and who answers for it; else nobody."""
+    for row in read_csv("newborn_names.csv"):
+        if row["case"] in traits:
+            kin = row["name_of"]
+            if kin == "facility":
+                return FACILITY_NAME, {}
+            name = invent_name(rng, _SEX_OF_KIN[kin])
+            return name, {kin: name}
+    return "", {}
 
 
 def _birthday(rng: Random, admitted: datetime, oldest: int) -> datetime:
@@ -105,7 +133,7 @@ def _birthday(rng: Random, admitted: datetime, oldest: int) -> datetime:
 
 
 def _identity(rng: Random, sex: str, born: datetime, traits: frozenset[Trait]) -> str:
-    if traits & {Trait.NEWBORN, Trait.NO_CITIZEN_NUMBER}:
+    if traits & {*NEWBORNS, Trait.NO_CITIZEN_NUMBER, Trait.UNIDENTIFIED}:
         return ""
     if Trait.FOREIGNER in traits:
         return f"X{rng.randrange(10**7):07d}"

@@ -1,53 +1,16 @@
 """The visit behind a dossier: who, why, when, where. All tables are written from it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from random import Random
 
 from streams.domain.dossier.moments import VIETNAM
+from streams.domain.dossier.sample.care import Care
 from streams.domain.dossier.sample.medicine import BY_KIND, BY_TRAIT, Illness
-from streams.domain.dossier.sample.model import (
-    FIRST_DAY,
-    REMOTE_CARE_FROM,
-    Trait,
-    VisitKind,
-    chance,
-    to_minute,
-)
+from streams.domain.dossier.sample.model import NEWBORNS, Trait, VisitKind, chance, to_minute
 from streams.domain.dossier.sample.person import Person, invent_person
+from streams.domain.dossier.tables import catalogue
 
-
-@dataclass(frozen=True, slots=True)
-class Care:
-    """One MA_LOAI_KCB, as samples use it."""
-
-    code: str
-    kind: VisitKind
-    span: timedelta
-    ends_with_day: bool = False
-    """NGAY_RA is 2359 of the last day (X1-018)."""
-    drugs_only: bool = False
-    bed: str | None = None
-    """MA_NHOM of its bed line."""
-    stay: bool = False
-    """LY_DO_VNT, NGAY_VAO_NOI_TRU, PP_DIEU_TRI and table 7 are demanded (REQ-005, X7-001)."""
-    notes: bool = False
-    """Table 5 is demanded of an insured patient (X5-002)."""
-
-
-CARES = (
-    Care("01", VisitKind.EXAM, timedelta(hours=3)),
-    Care("02", VisitKind.OUTPATIENT_TREATMENT, timedelta(days=4, hours=2), ends_with_day=True, notes=True),
-    Care("05", VisitKind.OUTPATIENT_TREATMENT, timedelta(days=27), ends_with_day=True, drugs_only=True, notes=True),
-    Care("08", VisitKind.OUTPATIENT_TREATMENT, timedelta(days=9, hours=2), notes=True),
-    Care("07", VisitKind.APPOINTED_DRUGS, timedelta(minutes=30), ends_with_day=True, drugs_only=True),
-    Care("03", VisitKind.INPATIENT, timedelta(days=3, hours=5), bed="15", stay=True, notes=True),
-    Care("09", VisitKind.INPATIENT, timedelta(hours=3, minutes=20), stay=True, notes=True),
-    Care("04", VisitKind.DAY, timedelta(hours=8), bed="14", stay=True, notes=True),
-    Care("14", VisitKind.REMOTE, timedelta(minutes=45), drugs_only=True),
-)
-BY_CODE: Mapping[str, Care] = {care.code: care for care in CARES}
 _ROWS_A_DAY = 36
 
 
@@ -103,7 +66,10 @@ class Visit:
 
     @property
     def head(self) -> str:
-        return self.staff[0]
+        """MA_TTDV: the practice licence; before 2025 the insurance number, as the field had room for 10 digits."""
+        licence = self.staff[0]
+        room = catalogue(self.ended.date())["XML1"].by_name["MA_TTDV"].max_length or 0
+        return licence if len(licence) <= room else f"9900{licence[:6]}"
 
     @property
     def doctor(self) -> str:
@@ -133,19 +99,14 @@ def plan_visit(
     ma_lk: str | None,
     traits: frozenset[Trait],
 ) -> Visit:
-    """Decides what chance decides about the visit itself; ValueError when there could be no such visit on the day."""
+    """Decides what chance decides about the visit itself; there can be such a visit (`care.objection`)."""
     last = to_minute(discharged_at).astimezone(VIETNAM)
-    _require_possible(care, last.date())
-    if Trait.BIRTH in traits and not care.stay:
-        raise ValueError("a birth is a stay: inpatient or day treatment")
-    if Trait.SICK_LEAVE in traits and care.stay:
-        raise ValueError("after a stay the discharge paper (table 7) gives the days off")
     rng = chance(seed, facility, care.code, insured)
     span = care.span
     if care.bed == "15" and rows > _ROWS_A_DAY:
         span += timedelta(days=rows // _ROWS_A_DAY)
     admitted = last - span
-    newborn = Trait.NEWBORN in traits
+    newborn = bool(NEWBORNS & traits)
     referred_in = rng.random() < 0.2 and care.stay and not newborn
     neighbour = _neighbour(facility)
     sent_out = Trait.REFERRAL in traits or (rng.random() < 0.15 and care.kind in (VisitKind.EXAM, VisitKind.INPATIENT))
@@ -173,16 +134,13 @@ def plan_visit(
     )
 
 
-def _require_possible(care: Care, day: date) -> None:
-    if day < FIRST_DAY:
-        raise ValueError(f"samples end on {FIRST_DAY} or later: before that day other provinces and districts counted")
-    if care.kind is VisitKind.REMOTE and day < REMOTE_CARE_FROM:
-        raise ValueError(f"remote care has a code only since {REMOTE_CARE_FROM} (QĐ 1804/2026)")
-
-
 def _illness(rng: Random, kind: VisitKind, traits: frozenset[Trait]) -> Illness:
+    """The illness of the first trait that has one, with those of the others beside it; else one by chance."""
     chosen = rng.choice(BY_KIND[kind])
-    return next((BY_TRAIT[trait] for trait in BY_TRAIT if trait in traits), chosen)
+    main, *others = [illness for trait, illness in BY_TRAIT.items() if trait in traits] or [chosen]
+    codes = (main.accompanying, *(other.code for other in others))
+    diagnoses = (main.diagnosis, *(other.diagnosis for other in others))
+    return replace(main, accompanying=";".join(filter(None, codes)), diagnosis="; ".join(diagnoses))
 
 
 def _category(insured: bool, newborn: bool, referred_in: bool) -> str:
