@@ -137,12 +137,12 @@ class GatewayClient:
     async def _take(self, account: Account) -> Token:
         form = urlencode({"username": account.username, "password": account.password_hash}).encode()
         try:
-            status, body, _ = await self._post(TAKE_PATH, form, {}, self._take_timeout)
+            status, body, answered = await self._post(TAKE_PATH, form, {}, self._take_timeout)
             token = read_token(status, body, self._now())
         except (aiohttp.ClientError, TimeoutError, OSError):
             reply = Reply(ResultClass.TEMPORARY, "SESSION_NO_ANSWER")
         except SessionRefusedError as refused:
-            reply = refused.reply
+            reply = replace(refused.reply, retry_after=_retry_after(answered))
         else:
             GATEWAY_REQUESTS.labels("take", ResultClass.ACCEPTED).inc()
             return token

@@ -86,7 +86,7 @@ def classify(http_status: int, body: bytes, retry_after: timedelta | None = None
         return Reply(result, "NOT_READABLE", text, http_status, retry_after=retry_after)
     result = CLASSES.get(answer.code, ResultClass.UNKNOWN)
     if result is not ResultClass.ACCEPTED:
-        return Reply(result, answer.code, answer.message, http_status, retry_after=retry_after)
+        return Reply(result, answer.code, answer.reason, http_status, retry_after=retry_after)
     receipt = answer.receipt()
     if receipt is None:
         return Reply(ResultClass.UNKNOWN, "NO_RECEIPT", answer.message, http_status)
@@ -127,9 +127,18 @@ class Answer:
         """`thongDiep`, for people only: nothing is decided by it."""
         return readable(self.text("thongdiep", "ghichu"))
 
+    @property
+    def reason(self) -> str:
+        """Why not: the message, else what stands in the place of the receipt (quirk Q11). For people only."""
+        return self.message or readable(self._transaction)
+
+    @property
+    def _transaction(self) -> str:
+        return self.text("magiaodich", "magd")
+
     def receipt(self) -> Receipt | None:
         """None when either half is missing or unreadable. Ask only after code 200 (quirk Q11)."""
-        code = self.text("magiaodich", "magd")
+        code = self._transaction
         received_at = _instant(self.text("thoigiantiepnhan"))
         if received_at is None or not 0 < len(code) <= 100 or not code.isprintable():
             return None

@@ -1,160 +1,23 @@
-"""forward against the gateway simulator on a real socket and real PostgreSQL: each answer, each fault, each race."""
+"""forward against the gateway simulator on a real socket and real PostgreSQL: each answer, each race."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import OUTBOX_TOPICS
-from events.visit import TableFile, VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitSigned, VisitValidated
+from events.visit import VisitHeld, VisitRefused
 from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.gateway import GatewayClient
-from streams.adapters.judge import RegisteredJudge
-from streams.adapters.ledger import PostgresLedger, attempts_of
-from streams.adapters.outbox import Outbox, declare_shards
-from streams.adapters.signer import SoftwareKeySigner
-from streams.domain.dossier.history import EarlierDossiers
-from streams.domain.dossier.sample import VisitKind, new_dossier
-from streams.runtime.dispatcher import Dispatcher
-from streams.simulators.gateway.server import GatewaySimulator
+from streams.adapters.ledger import attempts_of
+from streams.adapters.outbox import Outbox
 from streams.simulators.pki import prepare_facilities
 from streams.stages.forward import record
-from streams.stages.sign import sign
-from streams.stages.validate import decide
 from tests.support.eventually import eventually
-
-FACILITY, OTHER = "01999", "48999"
-FINAL = {"ACCEPTED", "REFUSED", "HELD", "SUPERSEDED", "NOT_DUE"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("forward")
-
-
-@pytest.fixture(scope="module")
-def register(folder: Path) -> FacilityRegister:
-    found = FacilityRegister(folder / "facilities")
-    prepare_facilities(found, folder / "accounts", {FACILITY: "Bệnh viện Thử A", OTHER: "Bệnh viện Thử B"})
-    return found
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=8) as opened:
-        async with opened.acquire() as connection:
-            await declare_shards(connection)
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        for topic in OUTBOX_TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        prepared = Serde(registry)
-        await prepared.prepare(VisitAccepted, VisitRefused, VisitHeld)
-        yield prepared
-
-
-@dataclass
-class Bench:
-    """Ledger, gateway and dispatcher of one test."""
-
-    pool: "asyncpg.Pool[asyncpg.Record]"
-    register: FacilityRegister
-    serde: Serde
-    simulator: GatewaySimulator
-    horizon: timedelta = timedelta(days=1)
-
-    @property
-    def ledger(self) -> PostgresLedger:
-        return PostgresLedger(self.pool, timedelta(minutes=15), self.horizon)
-
-    async def signed(
-        self, seed: int, *, facility: str = FACILITY, revision: int = 1, closed: datetime | None = None, advice: int = 0
-    ) -> VisitSigned:
-        moment = closed or datetime.now(UTC)
-        sample = new_dossier(
-            seed + 1000 * advice,
-            facility=facility,
-            kind=VisitKind.EXAM,
-            insured=True,
-            discharged_at=datetime.now(UTC) - timedelta(minutes=30),
-            size=6,
-            ma_lk=f"TEST-{seed}",
-        )
-        tables = tuple(TableFile(kind, content) for kind, content in sample.tables)
-        visit = VisitClosed(facility, sample.ma_lk, revision, moment, tables=tables, envelope=None)
-        judge = RegisteredJudge(self.register, 2**24)
-        verdict = judge.judge(visit, judge.open(visit, datetime.now(UTC)), EarlierDossiers())
-        validated = decide(visit, "", verdict, conflict=False)
-        assert isinstance(validated, VisitValidated), validated
-        done = await sign(validated, SoftwareKeySigner(self.register, _now), _now)
-        assert isinstance(done, VisitSigned), done
-        return done
-
-    @asynccontextmanager
-    async def dispatching(self, **limits: Any) -> AsyncIterator[Dispatcher]:
-        async with GatewayClient(self.simulator.url, self.register, timeout=limits.pop("timeout", 10.0)) as client:
-            parallel = limits.pop("parallel", 16)
-            dispatcher = Dispatcher(
-                self.ledger,
-                PostgresAttempts(self.pool, Outbox(self.serde)),
-                client,
-                Limits(**{"per_facility": 5, "rate": 500.0, "lease": timedelta(seconds=30), **limits}),
-                parallel=parallel,
-                scale=0.01,
-            )
-            stopping = asyncio.Event()
-            running = asyncio.create_task(dispatcher.run(stopping))
-            try:
-                yield dispatcher
-            finally:
-                stopping.set()
-                await asyncio.wait_for(running, 30)
-
-    async def settled(self) -> dict[tuple[str, int], str]:
-        async def look() -> dict[tuple[str, int], str]:
-            rows = await self.pool.fetch("select ma_lk, revision, state from submission")
-            found = {(row["ma_lk"], row["revision"]): row["state"] for row in rows}
-            assert set(found.values()) <= FINAL, found
-            return found
-
-        return await eventually(look, timeout=60, message="every revision has its last word")
-
-    async def events(self) -> Counter[str]:
-        return Counter(row["topic"] for row in await self.pool.fetch("select topic from outbox"))
-
-    @property
-    def takes(self) -> int:
-        return sum(n for (what, code), n in self.simulator.gateway.stats.answers.items() if what == "take")
-
-
-@pytest.fixture
-def bench(
-    pool: "asyncpg.Pool[asyncpg.Record]", register: FacilityRegister, serde: Serde, folder: Path
-) -> Callable[..., Any]:
-    @asynccontextmanager
-    async def made(*faults: str, horizon: timedelta = timedelta(days=1)) -> AsyncIterator[Bench]:
-        async with GatewaySimulator(folder / "accounts", faults=faults) as simulator:
-            yield Bench(pool, register, serde, simulator, horizon)
-
-    return made
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+from tests.support.forward_bench import FACILITY, OTHER
 
 
 async def test_many_visits_of_two_facilities_are_accepted_with_one_token_each(bench: Any) -> None:
@@ -167,41 +30,8 @@ async def test_many_visits_of_two_facilities_are_accepted_with_one_token_each(be
         assert set(states.values()) == {"ACCEPTED"}
         assert len(states) == 12
         assert await b.events() == {"visit.accepted.v1": 12}
-        assert b.takes == 2, "parallel sends of a facility wait for one session"
+        assert await b.took() == 2, "parallel sends of a facility wait for one session"
         assert b.simulator.gateway.stats.concurrency()["maxConcurrentPerFacility"] <= 5
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "auth_in_body=count:1",
-        "auth_http_empty=count:1",
-        "html_page=status:502,count:2",
-        "html_page=status:200,count:1",
-        "answer=code:500,count:2",
-        "burst_500=2",
-        "reset=when:after,count:1",
-        "accept_then_drop=count:1",
-        "num_code",
-        "alt_keys",
-        "take_down=count:1",
-        "send_down=count:1",
-        "rate_limit=count:1",
-        "token_ttl=seconds:0.01",
-    ],
-)
-async def test_what_decides_nothing_is_sent_again_with_the_same_bytes(bench: Any, fault: str) -> None:
-    async with bench(fault) as b:
-        visit = await b.signed(7)
-        await record([visit], b.ledger)
-        async with b.dispatching():
-            assert set((await b.settled()).values()) == {"ACCEPTED"}
-        assert await b.events() == {"visit.accepted.v1": 1}
-        versions = list(b.simulator.gateway.store.versions(FACILITY, visit.ma_lk))
-        assert {receipt.sha256 for _, receipt, _ in versions} == {visit.envelope_sha256}
-        assert sum(current for *_, current in versions) == 1
-        attempts = await attempts_of(b.pool, FACILITY, visit.ma_lk)
-        assert {attempt["envelope_sha256"] for attempt in attempts} == {visit.envelope_sha256}
 
 
 @pytest.mark.parametrize(

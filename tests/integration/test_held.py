@@ -1,10 +1,8 @@
 """What waits for a person at the gateway: released, abandoned, superseded; audited, and never by halves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -13,69 +11,23 @@ import pytest
 from prometheus_client import REGISTRY
 
 from events.deadline import DeadlineState
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import OUTBOX_TOPICS
-from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused
+from events.visit import VisitClosed, VisitHeld
 from streams.adapters.deadlines import PostgresDeadlines
-from streams.adapters.facilities import FacilityRegister
 from streams.adapters.held import Decision, decide
-from streams.adapters.outbox import declare_shards
 from streams.adapters.timeline import PostgresTimeline
 from streams.domain.held import RefusedError
 from streams.domain.submission import Happening
-from streams.simulators.gateway.server import GatewaySimulator
-from streams.simulators.pki import prepare_facilities
 from streams.sla.deadline import CLOSED_TO_RECEIPT, Facts
 from streams.stages.forward import record
 from streams.stages.record import story_line
-from tests.integration.test_forward import FACILITY, Bench
 from tests.support.commands import Answer, healthbook, started
 from tests.support.eventually import eventually
+from tests.support.forward_bench import FACILITY, Bench
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 WHO = ("--actor", "ngoc")
 WHY = ("--reason", "the insurer opened the window")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("held")
-
-
-@pytest.fixture(scope="module")
-def register(folder: Path) -> FacilityRegister:
-    found = FacilityRegister(folder / "facilities")
-    prepare_facilities(found, folder / "accounts", {FACILITY: "Bệnh viện Thử A"})
-    return found
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=8) as opened:
-        async with opened.acquire() as connection:
-            await declare_shards(connection)
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        for topic in OUTBOX_TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        prepared = Serde(registry)
-        await prepared.prepare(VisitAccepted, VisitRefused, VisitHeld)
-        yield prepared
-
-
-@pytest.fixture
-def bench(pool: Pool, register: FacilityRegister, serde: Serde, folder: Path) -> Callable[..., Any]:
-    @asynccontextmanager
-    async def made(*faults: str, horizon: timedelta = timedelta(days=1)) -> AsyncIterator[Bench]:
-        async with GatewaySimulator(folder / "accounts", faults=faults) as simulator:
-            yield Bench(pool, register, serde, simulator, horizon)
-
-    return made
 
 
 Command: TypeAlias = Callable[..., Awaitable[Answer]]

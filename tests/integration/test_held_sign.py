@@ -24,6 +24,7 @@ from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
 from streams.adapters.outbox import declare_shards
 from streams.config import Settings
+from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.sample import VisitKind, new_dossier
 from streams.errors import RetryLater
 from streams.runtime.processes import sign_work
@@ -67,7 +68,8 @@ class Bench:
         )
         tables = tuple(TableFile(kind, content) for kind, content in made.tables)
         visit = VisitClosed(FACILITY, ma_lk, revision, NOW - timedelta(minutes=20), tables=tables)
-        found = decide(visit, "", RegisteredJudge(self._register, 2**24)(visit, NOW), conflict=False)
+        judge = RegisteredJudge(self._register, 2**24)
+        found = decide(visit, "", judge.judge(visit, judge.open(visit, NOW), EarlierDossiers()), conflict=False)
         assert isinstance(found, VisitValidated), found
         sent = {"value": self._serde.encode(found), "headers": headers(found, NOW, "00-aa-bb-01")}
         await self._producer.send_and_wait(found.topic, key=found.key.encode(), **sent)

@@ -127,8 +127,11 @@ class Registered:
     authority: Authority
     accounts: list[dict[str, Any]] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
+    cards: list[dict[str, str]] = field(default_factory=list)
 
-    def add(self, facility: str, *identities: Identity, locked: bool = False) -> None:
+    def add(
+        self, facility: str, *identities: Identity, locked: bool = False, officers: Mapping[str, str] | None = None
+    ) -> None:
         names = []
         for number, identity in enumerate(identities):
             names.append(f"{facility}-{number}.pem")
@@ -140,6 +143,7 @@ class Registered:
                 "maCSKCB": facility,
                 "certificates": names,
                 "locked": locked,
+                "officers": dict(officers or {}),
             }
         )
         self.write()
@@ -147,7 +151,12 @@ class Registered:
     def write(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "ca.pem").write_bytes(self.authority.certificate.public_bytes(Encoding.PEM))
-        document = {"trusted": ["ca.pem"], "accounts": self.accounts, "revoked": self.revoked}
+        document = {
+            "trusted": ["ca.pem"],
+            "accounts": self.accounts,
+            "cards": self.cards,
+            "revoked": self.revoked,
+        }
         (self.folder / "accounts.json").write_text(json.dumps(document))
 
 
@@ -385,38 +394,44 @@ def sign_with_xmlsec1(document: bytes, identity: Identity, folder: Path) -> byte
 # ---- a client -------------------------------------------------------------------------------------------------------
 
 
+CARD = "/api/egw/KQNhanLichSuKCB2024"
+HISTORY = "/api/egw/Lskcb2025"
+ASKED = {
+    "maThe": "GD4010000000001",
+    "hoTen": "Nguyễn Văn Thử",
+    "ngaySinh": "01/01/1990",
+    "hoTenCb": "Trần Thị Thử",
+    "cccdCb": "001090000001",
+}
+"""A question about the card of an invented person, by an invented officer."""
+
+
 @dataclass
 class Facility:
-    """A facility that calls a gateway over HTTP, with as little cleverness as possible."""
+    """A facility that calls a gateway over HTTP, with as little cleverness as possible. Entering it takes a session."""
 
     code: str
-    identity: Identity
     url: str
-    http: aiohttp.ClientSession
-    headers: dict[str, str] = field(default_factory=dict)
+    secret: str = field(repr=False)  # hash of its password
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     async def take(self, **changed: Any) -> dict[str, Any]:
         """A new token; keeps it when there is one."""
-        form = {"username": f"{self.code}_BV", "password": password_hash(self.code), **changed}
-        async with self.http.post(self.url + TAKE, data=form) as response:
-            body: dict[str, Any] = await response.json()
+        form = {"username": f"{self.code}_BV", "password": self.secret, **changed}
+        _, body = await self.post(TAKE, data=form)
         if key := body.get("APIKey"):
             self.headers = {
                 "accessToken": key["access_token"],
                 "tokenId": key["id_token"],
-                "passwordHash": password_hash(self.code),
+                "passwordHash": self.secret,
             }
         return body
 
-    async def close(self, visit: str, **changed: str) -> dict[str, Any]:
-        """Builds, signs and sends a valid dossier."""
-        return await self.send(sign(envelope(self.code, tables(self.code, visit, **changed)), self.identity))
-
     async def send(self, data: bytes, path: str = DOSSIER, **changed: str) -> dict[str, Any]:
-        async with self.http.post(self.url + path, data=self.form(data, **changed), headers=self.headers) as response:
-            assert response.status == 200, response.status
-            body: dict[str, Any] = await response.json()
-            return body
+        """A signed file, style A."""
+        status, body = await self.post(path, data=self.form(data, **changed), headers=self.headers)
+        assert status == 200, status
+        return body
 
     def form(self, data: bytes, **changed: str) -> dict[str, str]:
         return {
@@ -428,9 +443,26 @@ class Facility:
             **changed,
         }
 
+    async def look_up(self, path: str = CARD, *, as_form: bool = False, **changed: str) -> dict[str, Any]:
+        """A question about a card, style B."""
+        session = {"token": self.headers["accessToken"], "id_token": self.headers["tokenId"]}
+        who = {"username": f"{self.code}_BV", "password": self.secret}
+        asked = {**ASKED, **changed}
+        body = {"data": asked} if as_form else {"json": asked}
+        status, answer = await self.post(path, params={**session, **who}, **body)
+        assert status == 200, status
+        return answer
+
+    async def post(self, path: str, **request: Any) -> tuple[int, dict[str, Any]]:
+        """Status and JSON; an empty object when the body is none."""
+        async with self._http.post(self.url + path, **request) as response:
+            json_sent = response.content_type == "application/json"
+            return response.status, await response.json() if json_sent else {}
+
     async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession()
         await self.take()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.http.close()
+        await self._http.close()

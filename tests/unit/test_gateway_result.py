@@ -68,6 +68,12 @@ def test_any_bytes_have_an_answer(status: int, content: bytes) -> None:
     assert classify(status, content).result in (ResultClass.UNKNOWN, ResultClass.AUTH)
 
 
+def test_a_reason_in_the_place_of_the_receipt_is_kept_as_the_text() -> None:
+    """GATEWAY §11, Q11."""
+    reply = classify(200, body(maKetQua="123", maGiaoDich="Sai bảng XML3", thoiGianTiepNhan="", thongDiep=""))
+    assert (reply.message, reply.receipt) == ("Sai bảng XML3", None)
+
+
 def test_kept_text_has_no_long_number_and_stays_out_of_repr() -> None:
     reply = classify(200, body(maKetQua="205", thongDiep="Thẻ GD4010101000001 của 001090000000\nsai\x00"))
     assert reply.message == "Thẻ G… của … sai"

@@ -54,12 +54,12 @@ class Answer:
 
     def body(self, *, reason_in_transaction: bool = False) -> dict[str, Any]:
         """The documented keys; on failure the reason may stand where the receipt would be (quirk Q11)."""
-        failed = self.code != Code.ACCEPTED
+        displaced = reason_in_transaction and self.code != Code.ACCEPTED
         return {
             "maKetQua": self.code,
-            "maGiaoDich": self.text if failed and reason_in_transaction else self.transaction,
+            "maGiaoDich": self.text if displaced else self.transaction,
             "thoiGianTiepNhan": self.received_at,
-            "thongDiep": self.text,
+            "thongDiep": "" if displaced else self.text,
         }
 
 

@@ -1,23 +1,29 @@
-"""The functions that facilities call: session, dossier, check-in (GATEWAY §3, §6, §7)."""
+"""The functions that facilities call to hand over: session, dossier, check-in (GATEWAY §3, §6, §7)."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
 from streams.simulators.gateway import form, trouble
-from streams.simulators.gateway.answers import Answer, Code, Finding, Refusal, respelled
-from streams.simulators.gateway.clock import VirtualClock, fourteen_digits
-from streams.simulators.gateway.faults import TAKE, Call, Faults
+from streams.simulators.gateway.answers import Answer, Code, Finding, Refusal
+from streams.simulators.gateway.calls import (
+    Credentials,
+    Gateway,
+    account_of,
+    address,
+    fail,
+    form_only,
+    say,
+    struck,
+)
+from streams.simulators.gateway.clock import fourteen_digits
+from streams.simulators.gateway.faults import TAKE, Call
 from streams.simulators.gateway.judge import CHECK_IN, DOSSIER, Service, Submission, Verdict, judge, read
-from streams.simulators.gateway.registry import Account, Register
-from streams.simulators.gateway.rules import Rules
-from streams.simulators.gateway.sessions import Session, Sessions
-from streams.simulators.gateway.stats import Stats
-from streams.simulators.gateway.store import Receipt, Store, error_item
+from streams.simulators.gateway.registry import Account
+from streams.simulators.gateway.sessions import Session
+from streams.simulators.gateway.store import Receipt, error_item
 
 TAKE_PATH = "/api/token/take"
 # The mixed capitals are the gateway's own (GATEWAY §0).
@@ -28,20 +34,6 @@ PATHS = {
     "/api/qd130/checkInKcbQd4750": CHECK_IN,
 }
 _LATE_TEXTS = {6: "gửi quá thời hạn", 24: "sai cấu trúc, định dạng", 48: "tổng chi phí không khớp"}
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """Everything that one gateway is made of."""
-
-    register: Register
-    rules: Rules
-    faults: Faults
-    clock: VirtualClock
-    store: Store
-    stats: Stats = field(default_factory=Stats)
-    sessions: Sessions = field(default_factory=Sessions)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def routes(gateway: Gateway) -> list[web.RouteDef]:
@@ -72,26 +64,25 @@ async def take(gateway: Gateway, request: web.Request) -> web.Response:
     account = gateway.register.current().accounts.get(username)
     call = Call(TAKE, account.facility if account else None, None)
     with gateway.stats.under_way(call):
-        if active := trouble.before(gateway.faults, call, gateway.clock.now()):
-            gateway.stats.count(TAKE, active.fault.name)
-            return await trouble.carry_out(active, request, gateway.stopping)
+        if failure := await struck(gateway, call, request):
+            return failure
         try:
             if refusal:
                 raise refusal
-            _form_only(gateway, call, request)
-            session = _take(gateway, call, username, given.get("password", ""), request.remote or "")
+            form_only(gateway, call, request)
+            session = _take(gateway, call, username, given.get("password", ""), address(gateway, call, request))
             body: dict[str, Any] = {"maKetQua": str(Code.ACCEPTED), "APIKey": _api_key(session)}
         except Refusal as why:
             body = {"maKetQua": str(why.code), "APIKey": None}
-        return _say(gateway, call, body)
+        return say(gateway, call, body)
 
 
-def _take(gateway: Gateway, call: Call, username: str, password_hash: str, address: str) -> Session:
+def _take(gateway: Gateway, call: Call, username: str, password_hash: str, caller: str) -> Session:
     short = gateway.faults.strike(call, "token_ttl")
     return gateway.sessions.take(
         username,
         password_hash,
-        address,
+        caller,
         gateway.clock.now(),
         gateway.register.current(),
         gateway.rules,
@@ -114,19 +105,18 @@ async def send(gateway: Gateway, request: web.Request, service: Service) -> web.
     """A signed file, style A: form fields and the three session headers."""
     submission = await _submission(gateway, request, service)
     call = Call(service.operation, submission.facility or None, submission.visit)
+    header = request.headers
+    credentials = Credentials(header.get("accessToken", ""), header.get("tokenId", ""), header.get("passwordHash", ""))
     with gateway.stats.under_way(call):
-        if slow := gateway.faults.strike(call, "latency"):
-            await asyncio.sleep(slow.seconds())
-        if active := trouble.before(gateway.faults, call, gateway.clock.now()):
-            gateway.stats.count(call.operation, active.fault.name)
-            return await trouble.carry_out(active, request, gateway.stopping)
-        answer = _answer(gateway, call, request, submission)
+        if failure := await struck(gateway, call, request, credentials):
+            return failure
+        answer = _answer(gateway, call, request, credentials, submission)
         await gateway.store.durable()  # nothing is acknowledged that a crash could still take away
         if answer.code == Code.ACCEPTED and (hidden := gateway.faults.strike(call, *trouble.AFTER, when="after")):
             gateway.stats.count(call.operation, f"{hidden.fault.name} after {answer.code}")
-            return await trouble.carry_out(hidden, request, gateway.stopping)
+            return await fail(gateway, call, request, hidden)
         displaced = answer.code != Code.ACCEPTED and gateway.faults.strike(call, "reason_in_magd") is not None
-        return _say(gateway, call, answer.body(reason_in_transaction=displaced))
+        return say(gateway, call, answer.body(reason_in_transaction=displaced))
 
 
 async def _submission(gateway: Gateway, request: web.Request, service: Service) -> Submission:
@@ -138,12 +128,14 @@ async def _submission(gateway: Gateway, request: web.Request, service: Service) 
     return read(service, given, gateway.rules, gateway.clock.now())
 
 
-def _answer(gateway: Gateway, call: Call, request: web.Request, submission: Submission) -> Answer:
+def _answer(
+    gateway: Gateway, call: Call, request: web.Request, credentials: Credentials, submission: Submission
+) -> Answer:
     now = gateway.clock.now()
     account: Account | None = None
     try:
-        account = _account(gateway, call, request)
-        _form_only(gateway, call, request)
+        account = account_of(gateway, call, request, credentials)
+        form_only(gateway, call, request)
         verdict = _judge(gateway, call, submission, account)
     except Refusal as refusal:
         if account:
@@ -154,21 +146,6 @@ def _answer(gateway: Gateway, call: Call, request: web.Request, submission: Subm
     receipt = gateway.store.accept(verdict, call.operation, account.username, submission.data, now)
     _judge_later(gateway, call, receipt)
     return Answer(Code.ACCEPTED, "Tiếp nhận thành công", receipt.transaction, fourteen_digits(now))
-
-
-def _account(gateway: Gateway, call: Call, request: web.Request) -> Account:
-    address = request.remote or ""
-    if gateway.faults.strike(call, "ip_change"):
-        address = f"not {address}"  # the farm of workers has left by another door
-    return gateway.sessions.account(
-        request.headers.get("accessToken", ""),
-        request.headers.get("tokenId", ""),
-        request.headers.get("passwordHash", ""),
-        address,
-        gateway.clock.now(),
-        gateway.register.current(),
-        gateway.rules,
-    )
 
 
 def _judge(gateway: Gateway, call: Call, submission: Submission, account: Account) -> Verdict:
@@ -199,15 +176,3 @@ def _judge_later(gateway: Gateway, call: Call, receipt: Receipt) -> None:
     visible = receipt.at + timedelta(hours=hours)
     for visit in receipt.visits:
         gateway.store.report(error_item(receipt.facility, visit, finding, visible, receipt.transaction))
-
-
-def _form_only(gateway: Gateway, call: Call, request: web.Request) -> None:
-    if request.content_type == form.JSON and gateway.faults.strike(call, "form_only"):
-        raise Refusal(Code.PARAMETER, "Sai định dạng tham số: chỉ nhận form")
-
-
-def _say(gateway: Gateway, call: Call, body: dict[str, Any]) -> web.Response:
-    gateway.stats.count(call.operation, str(body["maKetQua"]))
-    number = gateway.faults.strike(call, "num_code") is not None
-    other_keys = gateway.faults.strike(call, "alt_keys") is not None
-    return web.json_response(respelled(body, number=number, other_keys=other_keys))

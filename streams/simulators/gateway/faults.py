@@ -7,6 +7,7 @@ added, each with its own seeded dice, so the same seed and the same order of req
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from streams.simulators.gateway.clock import instant
@@ -21,18 +22,19 @@ class Kind:
     primary: str = "probability"
 
 
-TAKE, SEND, CHECK_IN = "take", "send", "checkin"
-OPERATIONS = frozenset({TAKE, SEND, CHECK_IN})
+TAKE, SEND, CHECK_IN, LOOK_UP = "take", "send", "checkin", "lookup"
+OPERATIONS = frozenset({TAKE, SEND, CHECK_IN, LOOK_UP})
 _SEND, _TAKE, _ANY, _STYLE_A = frozenset({SEND}), frozenset({TAKE}), OPERATIONS, frozenset({SEND, CHECK_IN})
+_IN_SESSION = OPERATIONS - _TAKE
 
 KINDS: Mapping[str, Kind] = {
-    "auth_in_body": Kind(_STYLE_A),  # Q01
-    "auth_http_empty": Kind(_STYLE_A),  # Q02
+    "auth_in_body": Kind(_IN_SESSION, {"status": 200}),  # Q01
+    "auth_http_empty": Kind(_IN_SESSION),  # Q02
     "token_ttl": Kind(_TAKE, {"seconds": 5.0, "silent": False}, "seconds"),  # Q03; silent: announces the usual life
-    "ip_change": Kind(_STYLE_A),  # Q04
+    "ip_change": Kind(_IN_SESSION),  # Q04
     "take_down": Kind(_TAKE, {"status": 503}),  # Q05
     "send_down": Kind(_SEND, {"status": 503}),  # Q05
-    "html_page": Kind(_SEND, {"status": 502, "blank": False}, "status"),  # Q06
+    "html_page": Kind(_SEND, {"status": 502, "blank": False, "when": "before"}, "status"),  # Q06
     "reset": Kind(_SEND, {"when": "before"}),  # Q07
     "hang": Kind(_SEND, {"when": "before", "seconds": 3600.0}, "seconds"),  # Q07
     "accept_then_drop": Kind(_STYLE_A),  # Q08
@@ -40,14 +42,17 @@ KINDS: Mapping[str, Kind] = {
     "num_code": Kind(_ANY),  # Q10
     "alt_keys": Kind(_ANY),  # Q10
     "reason_in_magd": Kind(_STYLE_A),  # Q11
-    "latency": Kind(_STYLE_A, {"seconds": 1.0, "jitter": 0.0}, "seconds"),  # Q12
+    "latency": Kind(_IN_SESSION, {"seconds": 1.0, "jitter": 0.0}, "seconds"),  # Q12
     "lenient_sender": Kind(_STYLE_A),  # Q14
     "async_errors": Kind(_SEND, {"hours": 24.0, "code": "", "text": "", "table": "XML1", "field": ""}, "hours"),  # Q15
     "checkin_down": Kind(frozenset({CHECK_IN}), {"status": 503}),  # Q18
+    "restricted": Kind(frozenset({LOOK_UP})),  # Q19
     "maintenance": Kind(_ANY, {"from": "", "until": ""}),  # Q20; instants of the virtual clock
     "form_only": Kind(_ANY),  # Q21
     "rate_limit": Kind(_SEND, {"retry_after": 1}),  # Q22
-    "answer": Kind(_SEND, {"code": "500", "text": "", "status": 200, "when": "before"}, "code"),  # any maKetQua
+    "answer": Kind(
+        _SEND, {"code": "500", "text": "", "status": 200, "when": "before"}, "code"
+    ),  # any maKetQua; 701 is Q16, 1001 is Q17
 }
 
 MOMENTS = ("before", "after")
@@ -79,6 +84,11 @@ class Fault:
 
     def touches(self, call: Call) -> bool:
         return call.operation in self.on and self.facility in (None, call.facility) and self.visit in (None, call.visit)
+
+    def in_hours(self, now: datetime) -> bool:
+        """Between `from` and `until`, for the kind that has them (a maintenance)."""
+        begin, end = self.options.get("from"), self.options.get("until")
+        return (not begin or instant(begin) <= now) and (not end or now < instant(end))
 
 
 def parse_fault(text: str) -> Fault:
@@ -209,10 +219,16 @@ class Faults:
         self._active = kept
         return removed
 
-    def strike(self, call: Call, *names: str, when: str = "before") -> ActiveFault | None:
+    def taken(self, name: str, facility: str | None) -> int:
+        """How often faults of this kind struck, as far as they touch this facility."""
+        touching = (active for active in self._active if active.fault.facility in (None, facility))
+        return sum(active.taken for active in touching if active.fault.name == name)
+
+    def strike(self, call: Call, *names: str, when: str = "before", now: datetime | None = None) -> ActiveFault | None:
         """The first of these kinds, in order of adding, that strikes this call at this moment."""
         for active in self._active:
             fault = active.fault
-            if fault.name in names and fault.options.get("when", when) == when and active.strikes(call):
+            at_the_moment = fault.options.get("when", when) == when and (now is None or fault.in_hours(now))
+            if fault.name in names and at_the_moment and active.strikes(call):
                 return active
         return None

@@ -2,10 +2,12 @@
 
     {"trusted": ["ca.pem"],
      "accounts": [{"username": "01999_BV", "passwordHash": "…", "maCSKCB": "01999",
-                   "certificates": ["01999.pem"], "locked": false}],
+                   "certificates": ["01999.pem"], "locked": false, "officers": {"001090000001": "Trần Thị Thử"}}],
+     "cards": [{"maThe": "GD4010000000001", "hoTen": "Nguyễn Văn Thử", "ngaySinh": "01/01/1990", "maKetQua": "000"}],
      "revoked": ["1a2b3c"]}
 
-Paths are relative to the folder; `revoked` holds serial numbers in hexadecimal.
+Paths are relative to the folder; `revoked` holds serial numbers in hexadecimal. `officers` (citizen number → name) may
+look up cards; they, `cards` and `revoked` may be left out.
 """
 
 import json
@@ -34,6 +36,17 @@ class Account:
     password_hash: str = field(repr=False)
     facility: str
     locked: bool
+    officers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A health insurance card of an invented person; `code` is what a right question about it gets (GATEWAY §8)."""
+
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+    birth: str = field(repr=False)  # dd/MM/yyyy
+    code: str = "000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,7 @@ class Registry:
     accounts: Mapping[str, Account]
     trust: Trust
     certificates: Mapping[str, frozenset[bytes]]  # facility → fingerprints
+    cards: Mapping[str, Card] = field(default_factory=dict, repr=False)
 
     def registered(self, facility: str, fingerprint: bytes) -> bool:
         return fingerprint in self.certificates.get(facility, frozenset())
@@ -56,18 +70,29 @@ def load(folder: Path) -> Registry:
         accounts, certificates = _accounts(folder, document["accounts"])
         authorities = [each for name in document["trusted"] for each in load_all((folder / name).read_bytes())]
         revoked = frozenset(int(serial, 16) for serial in document.get("revoked", []))
+        cards = {each["maThe"]: _card(each) for each in document.get("cards", [])}
     except KeyError as error:
         raise RegistryError(f"{path}: {error} is missing") from None
     except (OSError, ValueError, TypeError) as error:
         raise RegistryError(f"{path}: cannot be used: {type(error).__name__}: {error}") from None
-    return Registry(accounts, Trust(authorities, revoked), certificates)
+    return Registry(accounts, Trust(authorities, revoked), certificates, cards)
+
+
+def _card(entry: dict[str, str]) -> Card:
+    return Card(entry["maThe"], entry["hoTen"], entry["ngaySinh"], entry.get("maKetQua", "000"))
 
 
 def _accounts(folder: Path, entries: list[dict[str, Any]]) -> tuple[dict[str, Account], dict[str, frozenset[bytes]]]:
     accounts: dict[str, Account] = {}
     certificates: dict[str, frozenset[bytes]] = {}
     for entry in entries:
-        account = Account(entry["username"], entry["passwordHash"], entry["maCSKCB"], bool(entry.get("locked", False)))
+        account = Account(
+            entry["username"],
+            entry["passwordHash"],
+            entry["maCSKCB"],
+            bool(entry.get("locked", False)),
+            entry.get("officers", {}),
+        )
         accounts[account.username] = account
         found = (each for name in entry.get("certificates", []) for each in load_all((folder / name).read_bytes()))
         certificates[account.facility] = certificates.get(account.facility, frozenset()) | {

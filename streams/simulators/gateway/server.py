@@ -7,8 +7,8 @@ from typing import Self
 
 from aiohttp import web
 
-from streams.simulators.gateway import api, sim
-from streams.simulators.gateway.api import Gateway
+from streams.simulators.gateway import api, look_up, sim
+from streams.simulators.gateway.calls import Gateway
 from streams.simulators.gateway.clock import VirtualClock
 from streams.simulators.gateway.faults import Faults, parse_fault
 from streams.simulators.gateway.journal import Journal
@@ -62,6 +62,7 @@ class GatewaySimulator:
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=MAX_BODY)
         application.add_routes(api.routes(self.gateway))
+        application.add_routes(look_up.routes(self.gateway))
         application.add_routes(_health(self.gateway))
         if self._test_mode:
             application.add_routes(sim.routes(self.gateway))

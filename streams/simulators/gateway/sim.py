@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streams.simulators.gateway.api import Gateway
+from streams.simulators.gateway.calls import Gateway
 from streams.simulators.gateway.clock import fourteen_digits, instant
 from streams.simulators.gateway.faults import ActiveFault, FaultError, fault_from
 from streams.simulators.gateway.store import ErrorItem, Receipt

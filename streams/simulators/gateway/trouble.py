@@ -1,6 +1,7 @@
 """Faults carried out on a connection: the answer that is no answer (GATEWAY §11)."""
 
 import asyncio
+import math
 import socket
 import struct
 from datetime import datetime
@@ -26,49 +27,55 @@ BEFORE = (
     "answer",
 )
 """Kinds that end a call before it is judged."""
-AFTER = ("accept_then_drop", "reset", "hang", "answer")
+AFTER = ("accept_then_drop", "reset", "hang", "html_page", "answer")
 """Kinds that hide the answer of a dossier that was accepted and stored."""
+ENDS_SESSION = ("auth_in_body", "auth_http_empty")
+"""Kinds that tell of a session that died: the same token again would not do."""
 
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
-_LOOK_AT_CONNECTION = 0.2
+_LOOK_AT_CONNECTION = 0.02
 
 
 def before(faults: Faults, call: Call, now: datetime) -> ActiveFault | None:
-    """The fault that ends this call before it is judged. A maintenance outside its hours leaves it alone."""
-    asleep = {
-        active.fault.name for active in faults if active.fault.name == "maintenance" and not _in_hours(active, now)
-    }
-    return faults.strike(call, *(name for name in BEFORE if name not in asleep))
+    """The fault that ends this call before it is judged."""
+    return faults.strike(call, *BEFORE, now=now)
 
 
-def _in_hours(active: ActiveFault, now: datetime) -> bool:
-    begin, end = active.fault.options["from"], active.fault.options["until"]
-    return (not begin or instant(begin) <= now) and (not end or now < instant(end))
-
-
-async def carry_out(active: ActiveFault, request: web.Request, stopping: asyncio.Event) -> web.Response:
-    """What the caller gets to see, if anything."""
+def answer(active: ActiveFault) -> Answer | None:
+    """What the gateway says in JSON, for the kinds that are an answer; it is spelled like any other."""
     options = active.fault.options
     match active.fault.name:
         case "auth_in_body":
-            return web.json_response(Answer(Code.AUTHENTICATION, "Token hết hạn").body())
+            return Answer(Code.AUTHENTICATION, "Token hết hạn")
+        case "burst_500":
+            return Answer(Code.SYSTEM, "Lỗi hệ thống")
+        case "answer":
+            return Answer(options["code"], options["text"])
+    return None
+
+
+async def carry_out(active: ActiveFault, request: web.Request, now: datetime, stopping: asyncio.Event) -> web.Response:
+    """What the caller gets to see of the other kinds, if anything."""
+    options = active.fault.options
+    match active.fault.name:
         case "auth_http_empty":
             return web.Response(status=401)
         case "take_down" | "send_down" | "checkin_down":
             return web.Response(status=options["status"])
         case "maintenance":
-            return _page(503, "Hệ thống đang bảo trì", retry_after=3600)
+            return _page(503, "Hệ thống đang bảo trì", retry_after=_left(options["until"], now))
         case "html_page":
             return web.Response(status=options["status"]) if options["blank"] else _page(options["status"], "Lỗi")
         case "rate_limit":
             return web.Response(status=429, headers={"Retry-After": str(options["retry_after"])})
-        case "burst_500":
-            return web.json_response(Answer(Code.SYSTEM, "Lỗi hệ thống").body(), status=options["status"])
-        case "answer":
-            return web.json_response(Answer(options["code"], options["text"]).body(), status=options["status"])
         case "hang":
             await _hang(active.seconds(), request, stopping)
     return _drop(request)
+
+
+def _left(until: str, now: datetime) -> int | None:
+    """Whole seconds until the announced end of a maintenance, rounded up; None when none was announced."""
+    return math.ceil((instant(until) - now).total_seconds()) if until else None
 
 
 def _page(status: int, title: str, *, retry_after: int | None = None) -> web.Response:
