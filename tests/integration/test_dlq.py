@@ -261,14 +261,21 @@ async def test_an_older_revision_that_is_redriven_is_not_put_over_a_newer_one(
         bench = Bench(kafka, producer, serde, reader)
         letter = await bench.fall(old)
         await bench.send(new)
-        await bench.handles((visit, 2))
-        await pool.execute("update submission set state = 'ACCEPTED', attempts = 1")
+
+        async def newer_is_accepted() -> bool:
+            done = "update submission set state = 'ACCEPTED', attempts = 1 where revision = 2 returning true"
+            return bool(await pool.fetchval(done))
+
+        await eventually(newer_is_accepted, timeout=60)
         reader.broken.clear()
         assert (await command("dlq", "redrive", *at(letter), *WHY)).code == 0
-        await bench.handles((visit, 2), (visit, 1))
 
-    rows = await pool.fetch("select revision, state, attempts from submission order by revision")
-    assert [tuple(row) for row in rows] == [(1, "SUPERSEDED", 0), (2, "ACCEPTED", 1)]
+        async def both_are_in_the_ledger() -> bool:
+            rows = await pool.fetch("select revision, state, attempts from submission order by revision")
+            assert [tuple(row) for row in rows] == [(1, "SUPERSEDED", 0), (2, "ACCEPTED", 1)]
+            return True
+
+        await eventually(both_are_in_the_ledger, timeout=60)
 
 
 def signed(ma_lk: str, revision: int) -> VisitSigned:
