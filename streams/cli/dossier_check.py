@@ -23,6 +23,7 @@ from streams.cli.dossier_report import SUFFIXES, by_rule, write_report
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option
 from streams.domain.dossier.checkin import checkin_row, judge_checkin
 from streams.domain.dossier.moments import VIETNAM
+from streams.domain.dossier.standard import standard_on
 from streams.domain.dossier.verdict import Verdict, judge
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -36,6 +37,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "ignored": "Bỏ qua, không thuộc hồ sơ: {names}",
         "signature": "Chữ ký trong phong bì chưa được kiểm tra (ENV-010).",
         "total": "{count} hồ sơ, {rejected} bị từ chối.",
+        "future": "Theo quy tắc của ngày {day}: {rejected} trong {count} hồ sơ của chuẩn khác sẽ bị từ chối.",
         "checkin": "check-in",
         "coverage": "Chưa kiểm tra {count} quy tắc vì chưa nạp danh mục: {lists}.",
     },
@@ -49,6 +51,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "ignored": "Ignored, no part of the dossier: {names}",
         "signature": "The signature in the envelope was not checked (ENV-010).",
         "total": "{count} dossiers, {rejected} rejected.",
+        "future": "By the rules of {day}: {rejected} of {count} dossiers of another standard would be rejected.",
         "checkin": "check-in",
         "coverage": "{count} rules not checked, lists not loaded: {lists}.",
     },
@@ -57,7 +60,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 @click.command("check")
 @click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Judge as at the end of this day.  [default: now]")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Judge as at the end of this day, and by its rules.")
 @click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Language of the texts.")
 @click.option(
     "--report",
@@ -71,7 +74,8 @@ def dossier_check(
 ) -> None:
     """Judges dossiers: each PATH is a folder of table files, an envelope, a zip, or a folder of such.
 
-    Needs no running part. Exit code 1 when one of them would be rejected.
+    Needs no running part. Exit code 1 when one of them would be rejected. With --on, visits of a day that has another
+    standard are judged by their own rules, and once more by those of the day: would it take them?
     """
     if report is not None and report.suffix not in SUFFIXES:
         raise click.UsageError(f"--report: the name must end in {', '.join(SUFFIXES)}")
@@ -94,6 +98,10 @@ def dossier_check(
             rejected = sum(result["rejected"] for result in results)
             emit_rows(by_rule(results), ("rule", "severity", "dossiers", "findings"), output)
             click.echo(_WORDS[lang]["total"].format(count=len(results), rejected=rejected))
+        if others := [result["by_the_rules_of_on"] for result in results if "by_the_rules_of_on" in result]:
+            refused = sum(other["rejected"] for other in others)
+            click.echo(_WORDS[lang]["future"].format(day=check.on, count=len(others), rejected=refused))
+            emit_rows(by_rule(others), ("rule", "severity", "dossiers", "findings"), output)
     if any(result["rejected"] for result in results):
         raise SystemExit(int(Exit.NO))
 
@@ -155,6 +163,21 @@ class Check:
             checkin=None if checkin is None else checkin_row(checkin),
         )
         result = _result(path, given, verdict)
+        if self.on is not None and standard_on(self.on).name != verdict.standard:
+            other = judge(
+                given.envelope or tables,
+                now=datetime.now(UTC),
+                on=self.on,
+                rules_of=self.on,
+                facility=self.facility,
+                lists=_lists(self.lists, self.facilities),
+            )
+            result["by_the_rules_of_on"] = {
+                "standard": other.standard,
+                "rejected": other.rejected,
+                "findings": [asdict(item) for item in other.findings],
+                "findings_omitted": other.findings_omitted,
+            }
         if checkin is not None:
             result["checkin_findings"] = [asdict(item) for item in judge_checkin(checkin, now=datetime.now(UTC))]
         return result

@@ -40,11 +40,16 @@ class Reading:
         return _xml1(self.tables)
 
 
-def read_files(files: Sequence[TableFile], undecoded: Sequence[str], judging_day: date) -> Reading:
-    """Reads every file by the layout of the visit's day. `undecoded`: kinds of files whose bytes are not known."""
+def read_files(
+    files: Sequence[TableFile], undecoded: Sequence[str], judging_day: date, rules_of: date | None = None
+) -> Reading:
+    """Reads every file by the layout of the visit's day, or of `rules_of` in its place.
+
+    `undecoded`: kinds of files whose bytes are not known.
+    """
     summary = next((number for number, file in enumerate(files) if file.kind == "XML1"), None)
     xml1 = None if summary is None else _parsed(files[summary].content)
-    day = _discharge_day(xml1) or judging_day
+    day = rules_of or _discharge_day(xml1) or judging_day
     standard = standard_on(day)
     catalogue = catalogue_of(standard)
     found = list(check_files([*(file.kind for file in files), *undecoded], catalogue))

@@ -88,6 +88,7 @@ def judge(
     facility: str | None = None,
     register: Mapping[str, Registration] | None = None,
     on: date | None = None,
+    rules_of: date | None = None,
     verify_signature: VerifySignature | None = None,
     size_limit: int = SIZE_LIMIT,
     lists: Lists = SHIPPED,
@@ -97,7 +98,9 @@ def judge(
 ) -> Verdict:
     """Opens a dossier and judges it: see the two functions below."""
     return judge_opened(
-        open_dossier(dossier, now=now, on=on, verify_signature=verify_signature, size_limit=size_limit),
+        open_dossier(
+            dossier, now=now, on=on, rules_of=rules_of, verify_signature=verify_signature, size_limit=size_limit
+        ),
         facility=facility,
         register=register,
         lists=lists,
@@ -112,23 +115,25 @@ def open_dossier(
     *,
     now: datetime,
     on: date | None = None,
+    rules_of: date | None = None,
     verify_signature: VerifySignature | None = None,
     size_limit: int = SIZE_LIMIT,
 ) -> Opened:
     """Reads an envelope (bytes) or the table files of a folder. Always answers, for any bytes.
 
-    `now` is aware; with `on` the dossier is judged as at the end of that day in Vietnam (RULES §2).
+    `now` is aware; with `on` the dossier is judged as at the end of that day in Vietnam (RULES §2). `rules_of`: by the
+    rules of that day instead of the visit's own.
     """
     local = datetime.combine(on, time(23, 59)) if on else now.astimezone(VIETNAM).replace(tzinfo=None)
     if not isinstance(dossier, bytes):
         tables = tuple(dossier)
         found = tuple(_size(_size_of(tables), size_limit))
-        return Opened(local, found, tables, reading=read_files(tables, (), local.date()))
+        return Opened(local, found, tables, reading=read_files(tables, (), local.date(), rules_of))
     envelope, troubles = _unwrapped(dossier, verify_signature)
     found = (*_size(_base64_size(len(dossier)), size_limit), *troubles)
     if envelope is None:
         return Opened(local, found)
-    reading = read_files(envelope.tables, envelope.undecoded, local.date())
+    reading = read_files(envelope.tables, envelope.undecoded, local.date(), rules_of)
     return Opened(local, found, envelope.tables, envelope, reading)
 
 

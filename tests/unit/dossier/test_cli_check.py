@@ -6,6 +6,7 @@ import json
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -95,6 +96,29 @@ def test_it_judges_as_of_another_day(tmp_path: Path) -> None:
     result = CliRunner().invoke(dossier_check, [str(path), "--on", "2026-11-01", "--lang", "en"])
     assert result.exit_code == 1
     assert "X1-003" in result.output
+
+
+def test_it_tells_whether_the_rules_of_another_day_would_take_these_files(tmp_path: Path) -> None:
+    """Files of June 2024 keep their own standard's verdict; by the layout of 2026 some would be rejected."""
+    (tmp_path / "all").mkdir()
+    given: dict[str, Any] = {**_GIVEN, "discharged_at": datetime(2024, 6, 20, 3, tzinfo=UTC)}
+    for number in range(3):
+        folder(tmp_path / "all" / str(number), [TableFile(*table) for table in new_dossier(number, **given).tables])
+
+    def on(day: str, *more: str) -> str:
+        return CliRunner().invoke(dossier_check, [str(tmp_path / "all"), "--on", day, "--lang", "en", *more]).stdout
+
+    found = json.loads(on("2026-07-01", "--output", "json"))
+    assert {(item["standard"], item["rejected"]) for item in found} == {("130", False)}
+    other = [item["by_the_rules_of_on"] for item in found]
+    assert {item["standard"] for item in other} == {"1931"}
+    refused = sum(item["rejected"] for item in other)
+    assert refused
+    _, _, summary = on("2026-07-01").partition(
+        f"By the rules of 2026-07-01: {refused} of 3 dossiers of another standard"
+    )
+    assert all(finding["code"] in summary for item in other for finding in item["findings"])
+    assert not any("by_the_rules_of_on" in item for item in json.loads(on("2024-06-30", "--output", "json")))
 
 
 def test_a_path_that_is_not_there_is_wrong_usage() -> None:
