@@ -30,12 +30,12 @@ MAX_MA_LK = 1000
 """Far above the 100 characters that `validate` allows: only what could not be a record key is stopped here."""
 
 _TABLE = re.compile(r"XML([0-9]{1,2})(?:-([0-9]{1,3}))?\.xml", re.IGNORECASE)
-_CHECK_IN = 0
+_CHECK_IN = (0, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class DossierInput:
-    """What was found: `tables` in the order of RULES §7, a check-in behind them, or an `envelope`.
+    """What was found: `tables` in the order of RULES §7, or an `envelope`; a check-in stands behind them in `tables`.
 
     `ignored` names files that are no part of it.
     """
@@ -122,6 +122,7 @@ def _read_file(path: Path, room: int) -> bytes:
 
 def _assemble(files: Iterable[tuple[str, bytes]]) -> DossierInput:
     tables: dict[tuple[int, int], bytes] = {}
+    check_ins: list[TableFile] = []
     others: list[tuple[str, bytes]] = []
     for name, content in files:
         match = _TABLE.fullmatch(name)
@@ -129,18 +130,22 @@ def _assemble(files: Iterable[tuple[str, bytes]]) -> DossierInput:
             others.append((name, content))
             continue
         place = (int(match[1]), int(match[2] or 1))
+        if place == _CHECK_IN:
+            check_ins.append(TableFile(CHECK_IN, content))
+            continue
+        if place[0] == _CHECK_IN[0]:
+            others.append((name, content))
+            continue
         if place in tables:
             raise DossierError("ENV-007", f"XML{place[0]}" if place[1] == 1 else f"XML{place[0]}-{place[1]}")
         tables[place] = content
-    check_ins = [tables.pop(place) for place in sorted(tables) if place[0] == _CHECK_IN]
     if tables:
         ordered = [TableFile(f"XML{place[0]}", tables[place]) for place in sorted(tables)]
-        ordered += [TableFile(CHECK_IN, content) for content in check_ins[:1]]
-        return DossierInput(tuple(ordered), None, tuple(name for name, _ in others))
-    return _lone_envelope(others)
+        return DossierInput((*ordered, *check_ins[:1]), None, tuple(name for name, _ in others))
+    return _lone_envelope(others, check_ins[:1])
 
 
-def _lone_envelope(files: list[tuple[str, bytes]]) -> DossierInput:
+def _lone_envelope(files: list[tuple[str, bytes]], check_ins: list[TableFile]) -> DossierInput:
     envelopes = [
         (name, content) for name, content in files if name.lower().endswith(".xml") and not _TABLE.fullmatch(name)
     ]
@@ -149,7 +154,7 @@ def _lone_envelope(files: list[tuple[str, bytes]]) -> DossierInput:
     if len(envelopes) > 1:
         raise DossierError("DOSSIER_SEVERAL_ENVELOPES")
     ((chosen, content),) = envelopes
-    return DossierInput((), content, tuple(name for name, _ in files if name != chosen))
+    return DossierInput(tuple(check_ins), content, tuple(name for name, _ in files if name != chosen))
 
 
 def _xml1(tables: Iterable[TableFile]) -> bytes:

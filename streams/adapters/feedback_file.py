@@ -36,6 +36,7 @@ REQUIRED = ("maLK", "maLoi", "thoiGian")
 _WORKBOOKS = (".xlsx", ".xls", ".ods")
 _TIMES = ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")
 _TABLE = re.compile(r"(?:XML|BANG)?\s*([0-9]{1,2})")
+_FIRST_YEAR, _LAST_YEAR = 2017, 2099  # the gateway's first year
 _LONGEST = 100  # of codes, keys and field names
 
 
@@ -60,7 +61,7 @@ class FileFeedback:
         return [self._line(number, _cells(row, places)) for number, row in numbered]
 
     def _line(self, number: int, cells: Mapping[str, Any]) -> ToldFinding:
-        facility = _text(cells.get("maCSKCB")) or self._facility or ""
+        facility = _facility(cells.get("maCSKCB")) or self._facility or ""
         if self._facility not in (None, facility):
             raise FeedbackError(f"line {number}, maCSKCB: expected {self._facility}, found another facility")
         for name in REQUIRED:
@@ -118,8 +119,8 @@ def _columns(heading: Sequence[Any], *, with_facility: bool) -> Mapping[str, int
             places.setdefault(name, place)
     missing = [name for name in (*REQUIRED, *(("maCSKCB",) if with_facility else ())) if name not in places]
     if missing:
-        found = ", ".join(_text(cell)[:30] for cell in heading)[:200]
-        raise FeedbackError(f"heading: expected columns {', '.join(missing)}, found {found}")
+        # Not quoted: without a heading it is a row about a person.
+        raise FeedbackError(f"heading: expected columns {', '.join(missing)}, found {len(heading)} other columns")
     return places
 
 
@@ -139,9 +140,16 @@ def _text(cell: Any) -> str:
     return "" if cell is None else str(cell).strip()
 
 
+def _facility(cell: Any) -> str:
+    """A workbook may have made a number of the code: 01999 comes as 1999."""
+    return _text(cell).zfill(5) if isinstance(cell, float | int) else _text(cell)
+
+
 def _short(number: int, name: str, text: str) -> str:
     if len(text) > _LONGEST:
         raise FeedbackError(f"line {number}, {name}: expected at most {_LONGEST} characters, found {len(text)}")
+    if not text.isprintable():
+        raise FeedbackError(f"line {number}, {name}: expected text, found characters that cannot be printed")
     return text
 
 
@@ -153,13 +161,23 @@ def _row(number: int, text: str) -> int | None:
 
 def _instant(number: int, cell: Any) -> datetime:
     """An instant in Vietnamese time, as the gateway writes all its times."""
+    told = _told_at(cell)
+    if told is None:
+        expected = "yyyyMMddHHmmss or dd/MM/yyyy HH:mm:ss"
+        raise FeedbackError(f"line {number}, thoiGian: expected {expected}, found another form")
+    if not _FIRST_YEAR <= told.year <= _LAST_YEAR:
+        raise FeedbackError(f"line {number}, thoiGian: expected a year from {_FIRST_YEAR} on, found {told.year}")
+    return told.replace(tzinfo=VIETNAM)
+
+
+def _told_at(cell: Any) -> datetime | None:
     if isinstance(cell, datetime):
-        return cell.replace(tzinfo=VIETNAM)
+        return cell
     if isinstance(cell, date):
-        return datetime.combine(cell, time(), VIETNAM)
+        return datetime.combine(cell, time())
     for form in _TIMES:
         try:
-            return datetime.strptime(_text(cell), form).replace(tzinfo=VIETNAM)
+            return datetime.strptime(_text(cell), form)  # noqa: DTZ007 - the caller knows the zone
         except ValueError:
             continue
-    raise FeedbackError(f"line {number}, thoiGian: expected yyyyMMddHHmmss or dd/MM/yyyy HH:mm:ss, found another form")
+    return None

@@ -30,7 +30,7 @@ join revision as first using (facility, ma_lk, revision)
 left join lateral (
     select patient_digest, arrival_day from revision as earlier
     where earlier.facility = asked.facility and earlier.ma_lk = asked.ma_lk and earlier.revision < asked.revision
-        and not rejected
+        and rejected is not true
     order by earlier.revision desc limit 1
 ) as before on true
 order by number
@@ -43,11 +43,17 @@ join sick_leave_serial as mine using (facility, serial_digest, ma_lk)
 join sick_leave_serial as other using (facility, serial_digest)
 where other.ma_lk <> mine.ma_lk and other.number < mine.number and other.revision = (
     select max(revision) from revision
-    where revision.facility = other.facility and revision.ma_lk = other.ma_lk
+    where revision.facility = other.facility and revision.ma_lk = other.ma_lk and rejected is not true
 )
 """
-_REJECTED = """
-update revision set rejected = true where facility = $1 and ma_lk = $2 and revision = $3 and dossier_sha256 = $4
+# What once passed may be at the gateway, whatever a later look says (a facility that was not registered for a while).
+_JUDGED = """
+update revision set rejected = coalesce(revision.rejected, true) and verdict.rejected
+from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::boolean[])
+    as verdict (facility, ma_lk, revision, digest, rejected)
+where revision.facility = verdict.facility and revision.ma_lk = verdict.ma_lk
+    and revision.revision = verdict.revision and dossier_sha256 = digest
+    and revision.rejected is distinct from (coalesce(revision.rejected, true) and verdict.rejected)
 """
 
 
@@ -57,15 +63,19 @@ class PostgresRevisions:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
         self._ask = Coalescer(self._remember)
+        self._tell = Coalescer(self._judged)
 
     async def remember(self, hand_over: HandOver) -> Remembered:
         """See the port. Raises RetryLater while the database is away."""
         return await self._ask(hand_over)
 
-    async def rejected(self, hand_over: HandOver) -> None:
+    async def judged(self, hand_over: HandOver, *, rejected: bool) -> None:
         """See the port. Raises RetryLater while the database is away."""
-        revision = (hand_over.facility, hand_over.ma_lk, hand_over.revision, hand_over.digest)
-        await patiently(lambda: self._pool.execute(_REJECTED, *revision), "database")
+        await self._tell((hand_over.facility, hand_over.ma_lk, hand_over.revision, hand_over.digest, rejected))
+
+    async def _judged(self, verdicts: Sequence[tuple[str, str, int, str, bool]]) -> list[None]:
+        await patiently(lambda: self._pool.execute(_JUDGED, *_columns(sorted(verdicts))), "database")
+        return [None] * len(verdicts)
 
     async def _remember(self, given: Sequence[HandOver]) -> list[Remembered]:
         return await patiently(lambda: self._remember_in_one(given), "database")

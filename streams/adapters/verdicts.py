@@ -17,7 +17,10 @@ _MOST_IN_ONE_EVENT = 200  # of at most 1000 characters each: the event stays bel
 # Locked, so that two imports of one list do not count the same verdict twice.
 _REVISIONS = "select revision, closed_at from submission where facility = $1 and ma_lk = $2 order by id for update"
 _SENDINGS = """
-select revision, started_at, bool_or(result = 'ACCEPTED') over (partition by revision) as accepted, transaction_code
+select revision, started_at, transaction_code, case
+    when bool_or(result = 'ACCEPTED') over (partition by revision) then true
+    when bool_or(result like 'PERMANENT%') over (partition by revision) then false
+end as accepted
 from submission_attempt join submission on submission.id = submission_attempt.submission
 where facility = $1 and ma_lk = $2
 """
@@ -62,6 +65,9 @@ class PostgresVerdicts:
                 what, revision, number = about(sending), sending.revision if sending else None, None
                 if what is About.ACCEPTED:
                     number = 1 + await connection.fetchval(_LAST_VERDICT, facility, ma_lk, revision)
+                if what is About.UNANSWERED:
+                    counted[what] += len(told)
+                    continue
                 new = [line for line in told if await _add_line(connection, line, revision, number)]
                 counted += Counter({what: len(new), About.KNOWN: len(told) - len(new)})
                 if new and number is not None and revision is not None:

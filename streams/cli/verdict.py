@@ -26,6 +26,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 _MEANING = {
     About.ACCEPTED: "late verdicts: to be corrected within 2 working days",
     About.REFUSED: "more about refusals",
+    About.UNANSWERED: "about sendings without an answer yet: take the list again later",
     About.FOREIGN: "about dossiers that did not go through here",
     About.KNOWN: "known already",
 }

@@ -47,11 +47,13 @@ class FeedbackError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One attempt to send a revision. `accepted`: the gateway took the revision, by this attempt or another."""
+    """One attempt to send a revision. `accepted`: whether the gateway took the revision, by this attempt or another;
+    None while no answer says so.
+    """
 
     revision: int
     started_at: datetime
-    accepted: bool
+    accepted: bool | None
     transaction_code: str | None
 
 
@@ -62,6 +64,8 @@ class About(StrEnum):
     """A dossier that the gateway had taken: a late verdict."""
     REFUSED = "refused"
     """A dossier that it had not taken: more about the refusal."""
+    UNANSWERED = "unanswered"
+    """A sending whose answer is not known yet: nobody can say which of the two; the list has to come again."""
     FOREIGN = "foreign"
     """No dossier of ours: the hospital sent it by another way."""
     KNOWN = "known"
@@ -72,6 +76,8 @@ def about(sending: Sending | None) -> About:
     """What a line is about, by the sending that it names."""
     if sending is None:
         return About.FOREIGN
+    if sending.accepted is None:
+        return About.UNANSWERED
     return About.ACCEPTED if sending.accepted else About.REFUSED
 
 

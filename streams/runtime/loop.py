@@ -56,10 +56,23 @@ one by one, and puts aside the one that fails alone: with DeadLetter's reason, e
 
 
 def each(function: Callable[[Any], Awaitable[Event | None]]) -> Handler:
-    """A handler from a function of one event. Events of a batch are handled side by side, answered in order."""
+    """A handler from a function of one event, answered in order.
+
+    The visits of a batch are handled side by side, the events of one visit one after the other.
+    """
 
     async def handle(batch: Sequence[Received[Any]]) -> Sequence[Event | None]:
-        return await asyncio.gather(*(function(received.event) for received in batch))
+        visits: dict[str, list[int]] = {}
+        for number, received in enumerate(batch):
+            visits.setdefault(received.event.key, []).append(number)
+        answers: list[Event | None] = [None] * len(batch)
+
+        async def in_order(numbers: Sequence[int]) -> None:
+            for number in numbers:
+                answers[number] = await function(batch[number].event)
+
+        await asyncio.gather(*(in_order(numbers) for numbers in visits.values()))
+        return answers
 
     return handle
 

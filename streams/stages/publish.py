@@ -8,6 +8,7 @@ from typing import Protocol
 
 from events.health_book import HealthBookEntry
 from events.visit import PersonKeyKind, VisitAccepted, VisitHeld
+from streams.domain.dossier.moments import VIETNAM
 from streams.domain.identifiers import Identifier, identifiers_of
 from streams.domain.privacy_rules import rules_on
 from streams.domain.projection import project
@@ -85,7 +86,11 @@ async def publish(
     day = visit_day(tables)
     rules = rules_on(day or date.max, facilities.withholding(visit.facility))
     entry = project(visit, tables, rules, facilities.name, xml8_every_visit=xml8_every_visit)
-    return Published(entry, day or visit.closed_at.date(), identifiers_of(tables["XML1"][0]))
+    return Published(entry, day or _closing_day(visit), identifiers_of(tables["XML1"][0]))
+
+
+def _closing_day(visit: VisitAccepted) -> date:
+    return visit.closed_at.astimezone(VIETNAM).date()
 
 
 def held(visit: VisitAccepted, facilities: Facilities, now: datetime) -> VisitHeld | None:
@@ -131,5 +136,11 @@ async def publish_all(
             )
         )
     pairs = list(zip(visits, found, strict=True))
-    await identities.add([(visit, item.day, item.identifiers) for visit, item in pairs if item])
+    # One without a number too: the revision before may have named somebody.
+    await identities.add(
+        [
+            (visit, item.day, item.identifiers) if item else (visit, _closing_day(visit), frozenset())
+            for visit, item in pairs
+        ]
+    )
     await publications.add([(visit, item.entry if item else None) for visit, item in pairs])

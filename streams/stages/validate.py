@@ -49,8 +49,8 @@ class Revisions(Protocol):
         """Keeps the first of each revision; answers what was there before it, the same at every repeat."""
         ...
 
-    async def rejected(self, hand_over: HandOver) -> None:
-        """This dossier goes nowhere: no later one is compared with it."""
+    async def judged(self, hand_over: HandOver, *, rejected: bool) -> None:
+        """A dossier that was always rejected went nowhere: no later one is compared with it."""
         ...
 
 
@@ -64,8 +64,7 @@ async def validate(
     remembered = await revisions.remember(hand_over)
     verdict = judge.judge(visit, opened, remembered.earlier)
     decided = decide(visit, digest, verdict, conflict=remembered.first_digest != digest)
-    if isinstance(decided, VisitRejected):
-        await revisions.rejected(hand_over)
+    await revisions.judged(hand_over, rejected=isinstance(decided, VisitRejected))
     return decided
 
 
@@ -101,9 +100,13 @@ def decide(visit: VisitClosed, digest: str, verdict: Verdict, *, conflict: bool)
 
 
 def dossier_sha256(visit: VisitClosed) -> str:
-    """Digest over the dossier as handed over; each part is preceded by its length, so that no two dossiers meet."""
+    """Digest over the dossier as handed over; each part is preceded by its length, so that no two dossiers meet.
+
+    A check-in beside it is no part of it.
+    """
     digest = hashlib.sha256()
-    for name, content in [*((table.kind, table.content) for table in visit.tables), ("", visit.envelope or b"")]:
+    tables = [(table.kind, table.content) for table in visit.tables if table.kind != CHECK_IN]
+    for name, content in [*tables, ("", visit.envelope or b"")]:
         digest.update(f"{name}:{len(content)}:".encode())
         digest.update(content)
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from streams.cli import main
 from streams.domain.dossier.sample import BY_RULE, Sample, Trait, VisitKind, defective_dossier, new_dossier
 from streams.domain.dossier.sample.checkin import new_checkin
 from streams.domain.dossier.sample.rows import edited, put, rows_of
+from streams.runtime.loop import Received, each
 from streams.simulators.dossier_files import write_dossier
 from streams.simulators.pki import prepare_facilities
 from streams.stages.validate import validate
@@ -41,6 +42,7 @@ class Stage:
     """validate on a database."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", register: FacilityRegister) -> None:
+        self.pool = pool
         judge = RegisteredJudge(register, 2**24)
         self.validate = partial(validate, revisions=PostgresRevisions(pool), judge=judge, now=lambda: NOW)
 
@@ -80,6 +82,33 @@ async def test_one_ma_lk_is_never_used_for_another_visit(stage: Stage) -> None:
     assert await stage.codes(first, 1) == set(), "what came later changes nothing"
 
 
+async def test_revisions_of_one_batch_are_judged_one_after_the_other(stage: Stage) -> None:
+    """A rejected first one is no visit to compare the second with, though both came together."""
+    wrong, right = broken(dossier(1, "TEST-1")), dossier(2, "TEST-1", 9)
+    batch = [Received(closed(sample, n), None, None) for n, sample in enumerate((wrong, right), 1)]
+    rejected, validated = await each(stage.validate)(batch)
+    assert isinstance(rejected, VisitRejected)
+    assert isinstance(validated, VisitValidated), [item.code for item in getattr(validated, "findings", ())]
+
+
+async def test_what_once_passed_stays_the_visit_to_compare_with(stage: Stage, register: FacilityRegister) -> None:
+    first, another = dossier(1, "TEST-1"), dossier(2, "TEST-1", 9)
+    assert await stage.codes(first, 1) == set()
+    file = register.file(FACILITY, "facility.toml")
+    entry = file.read_bytes()
+    file.write_bytes(entry.replace(b"valid_from = ", b"valid_from = 2099-01-01 # "))
+    try:
+        unregistered = Stage(stage.pool, FacilityRegister(file.parent.parent))
+        assert await unregistered.codes(first, 1) == {"FAC-002"}, "the same again, looked at on a bad day"
+    finally:
+        file.write_bytes(entry)
+    assert await stage.codes(another, 2) == {"LNK-003"}
+
+
+def broken(sample: Sample) -> Sample:
+    return edited(put("XML1", MA_LOAI_KCB="99"))(sample)
+
+
 async def test_a_serial_of_a_sick_leave_paper_is_used_once(stage: Stage) -> None:
     first = dossier(1, "TEST-1", 0, Trait.SICK_LEAVE)
     other = with_serial(dossier(2, "TEST-2", 0, Trait.SICK_LEAVE), rows_of(first)["XML11"][0]["SO_SERI"])
@@ -100,6 +129,10 @@ async def test_a_check_in_beside_the_tables_is_compared_and_goes_no_further(stag
     agrees = await stage.validate(closed(sample, 1, TableFile(CHECK_IN, new_checkin(sample, ENDED))))
     assert isinstance(agrees, VisitValidated)
     assert not agrees.warnings
+    another_visit = new_checkin(dossier(2, "TEST-2"), ENDED)
+    again = await stage.validate(closed(sample, 1, TableFile(CHECK_IN, another_visit)))
+    assert isinstance(again, VisitValidated), "the dossier is the same: a check-in never blocks"
+    assert not again.warnings, "the notice of another visit says nothing about this one"
     stranger = new_checkin(dossier(2, "TEST-1"), ENDED)
     differs = await stage.validate(closed(sample, 2, TableFile(CHECK_IN, stranger)))
     assert isinstance(differs, VisitValidated)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from events.health_book import EntryState, HealthBookEntry
 from events.registry import Registry
 from events.serde import Serde
 from events.topics import HEALTH_BOOK_ENTRY, topic_named
-from events.visit import VisitAccepted, VisitHeld, VisitSigned
+from events.visit import PersonKeyKind, VisitAccepted, VisitHeld, VisitSigned
 from streams.adapters.facility_policies import FolderPolicies
 from streams.adapters.identities import PostgresIdentities
 from streams.adapters.ledger import PostgresLedger
@@ -113,6 +114,16 @@ async def test_every_kind_of_visit_with_and_without_insurance_gets_its_entry(
             assert entry.completeness.score == 100
     care = {entry.visit.care for entry in entries.values() if entry.visit is not None}
     assert len(care) == 6
+
+
+async def test_a_correction_without_a_number_unlinks_the_visit(pool: Pool, serde: Serde, tmp_path: Path) -> None:
+    (visit,) = await accept(pool, SAMPLES[:1])
+    adapters = (LedgerDossiers(pool), FolderPolicies(tmp_path), PostgresIdentities(pool))
+    await publish_all([visit], *adapters, PostgresPublications(pool, Outbox(serde)))
+    assert await pool.fetchval("select count(*) from visit_identifier")
+    nobody = replace(visit, revision=2, person_key_kind=PersonKeyKind.NONE)
+    await publish_all([nobody], *adapters, PostgresPublications(pool, Outbox(serde)))
+    assert await pool.fetchval("select count(*) from visit_identifier") == 0
 
 
 async def test_register_names_the_facility_and_its_own_list_withholds(pool: Pool, tmp_path: Path) -> None:

@@ -140,6 +140,15 @@ async def test_the_officer_sees_every_line_once_and_the_refusal_it_explains_no_m
     assert all(row["mend_vi"] and row["from"] == "gateway" for row in found)
 
 
+async def test_a_line_about_a_sending_without_an_answer_waits_for_the_answer(portal: Portal) -> None:
+    await portal.sent("V1", 1, "UNKNOWN", None)
+    assert await portal.tell(line("V1")) == {About.UNANSWERED: 1}
+    assert not await portal.events()
+    await portal.pool.execute("update submission_attempt set result = 'ACCEPTED'")
+    assert await portal.tell(line("V1")) == {About.ACCEPTED: 1}
+    assert len(await portal.events()) == 1
+
+
 async def test_a_crash_leaves_neither_line_nor_event(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     await portal.sent("V1", 1, "ACCEPTED", "G1")
 

@@ -66,7 +66,7 @@ async def read(path: Path, facility: str | None = None) -> list[ToldFinding]:
 
 async def test_a_list_is_read_whatever_its_form_order_and_headings(tmp_path: Path) -> None:
     vietnamese = ("Mã cơ sở KCB", "Mã liên kết", "MÃ GIAO DỊCH", "Bảng", "Dòng", "Tên trường", "Mã lỗi", "Mô tả lỗi")
-    excel = (*ROW[:3], "3", 2, *ROW[5:8], datetime(2026, 11, 3, 10, 0))  # noqa: DTZ001 - workbooks know no zones
+    excel = (1999, *ROW[1:3], "3", 2, *ROW[5:8], datetime(2026, 11, 3, 10, 0))  # noqa: DTZ001 - workbooks know no zones
     (tmp_path / "a.csv").write_bytes(as_csv([HEAD, ROW]))
     (tmp_path / "b.csv").write_bytes(as_csv([["Ghi chú", *reversed(HEAD)], ["x", *reversed(ROW)]], ";"))
     (tmp_path / "c.csv").write_bytes(as_csv([(*vietnamese, "Thời gian"), (*ROW[:8], "03/11/2026 10:00:00")]))
@@ -97,6 +97,9 @@ def changed(name: str, value: str) -> list[tuple[str, ...]]:
         (as_csv([("maLK", "x"), ("V1", "y")]), "heading: expected columns maLoi, thoiGian"),
         (as_csv(changed("maLK", "")), "line 3, maLK: expected a value"),
         (as_csv(changed("thoiGian", "hôm qua")), "line 3, thoiGian: expected yyyyMMddHHmmss"),
+        (as_csv(changed("thoiGian", "99991231235959")), "line 3, thoiGian: expected a year from 2017 on"),
+        (as_csv(changed("maLK", "V\0")), "line 3, maLK: expected text"),
+        (as_csv([ROW, ROW]), "heading: expected columns maLK, maLoi, thoiGian, found 9 other columns"),
         (as_csv(changed("stt", "hai")), "line 3, stt: expected a whole number"),
         (as_csv(changed("maLoi", "x" * 101)), "line 3, maLoi: expected at most 100 characters"),
         (as_csv(changed("maCSKCB", "48999")), "line 3, maCSKCB: expected 01999, found another facility"),

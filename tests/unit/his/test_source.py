@@ -69,6 +69,14 @@ def test_other_files_are_ignored_by_name_xml12_is_left_to_validate_and_a_check_i
     assert sorted(found.ignored) == ["note.xml", "scan.pdf"]
 
 
+def test_a_check_in_may_stand_beside_an_envelope_and_a_second_one_is_named(tmp_path: Path) -> None:
+    path = folder(tmp_path / "v", XML0=b"check-in", dossier=b"<GIAMDINHHS/>")
+    (path / "XML0-2.xml").write_bytes(b"another")
+    found = read_dossier(path)
+    assert (found.envelope, [table.kind for table in found.tables]) == (b"<GIAMDINHHS/>", ["XML0"])
+    assert found.ignored == ("XML0-2.xml",)
+
+
 def test_a_link_in_a_folder_is_not_followed(tmp_path: Path) -> None:
     path = folder(tmp_path / "v", XML1=XML1)
     secret = tmp_path / "secret.xml"

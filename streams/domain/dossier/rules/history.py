@@ -35,6 +35,8 @@ def serial_used_before(visit: Visit) -> Iterator[Finding]:
 
 def as_at_check_in(visit: Visit) -> Iterator[Finding]:
     """LNK-005."""
+    if visit.checkin is not None and visit.checkin.get("MA_LK", "") not in ("", visit.xml1["MA_LK"]):
+        return  # the notice of another visit
     for name in _CHECKED_IN if visit.checkin is not None else ():
         before, now = (visit.checkin or {}).get(name), visit.xml1[name]
         if before and now and not equal(before, now):
