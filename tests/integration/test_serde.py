@@ -182,6 +182,8 @@ GOLDEN_IDS = {
     "visit.closed.v1/tables": "02d99fe5-2a63-5de2-98a9-0c6560bb2d6b",
     "visit.held.v1/certificate": "621c2030-b346-5e10-8244-5025fd719c3b",
     "visit.held.v1/window": "b49f790e-ef97-5d0d-a5fc-ab3039ea46dd",
+    "visit.late-verdict.v1/findings": "b7c44765-aa22-5d66-aa48-d13afd8e0c8e",
+    "visit.late-verdict.v1/without-findings": "52eb05f6-f9f0-5b21-91eb-10ebb6089772",
     "visit.refused.v1/data": "2ec2bfdc-ab1a-5bb3-905c-ca5edd912563",
     "visit.rejected.v1/findings": "93319aee-7a68-56f7-93a6-7bff55d7629d",
     "visit.rejected.v1/without-findings": "25287b01-a935-5b23-9eb5-0d7857f8a610",
