@@ -2,20 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import asyncpg
 import click
 
-from streams.adapters import held, postgres
-from streams.adapters.deadlines import PostgresDeadlines
-from streams.adapters.ledger import attempts_of
+from streams.adapters import postgres
 from streams.adapters.timeline import PostgresTimeline
+from streams.adapters.visit_story import visit_story
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
-from streams.domain.held import waits_for
 from streams.domain.story import VisitState
 from streams.domain.submission import CLAIMABLE
 from streams.errors import RetryLater
@@ -34,23 +31,11 @@ def visit_show(facility: str, ma_lk: str, output: str) -> None:
     Exit 1 when it is not known.
     """
 
-    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, list[dict[str, Any]]]:
-        clocks = await PostgresDeadlines(pool, (), lambda: datetime.now(UTC)).of_visit(facility, ma_lk)
-        shown = ("clock", "revision", "state", "started_at", "due_at", "stopped_at", "late", "reason")
-        standings = await held.standings(pool, facility, ma_lk)
-        return {
-            "story": await PostgresTimeline(pool).story(facility, ma_lk),
-            "decisions": await held.decisions(pool, facility, ma_lk),
-            "standing": [asdict(item) | {"waits_for": waits_for(item, standings)} for item in standings],
-            "attempts": await attempts_of(pool, facility, ma_lk),
-            "clocks": [{name: getattr(clock, name) for name in shown} for clock in clocks],
-        }
-
-    told = with_database(ask)
-    if not told["story"]:
+    told = with_database(lambda pool: visit_story(pool, facility, ma_lk))
+    if told is None:
         fail(f"No visit {ma_lk} of facility {facility} is known. Look for it with `healthbook visit list`.", Exit.NO)
     if output == "json":
-        emit_json({"facility": facility, "ma_lk": ma_lk, **told})
+        emit_json(told)
         return
     lines = [*map(_line, told["story"]), *map(_decided, told["decisions"])]
     lines.sort(key=lambda line: (line["revision"], line["when (Vietnam)"]))

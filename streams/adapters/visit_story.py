@@ -1,0 +1,36 @@
+"""Everything that is known about one visit, as `visit show` and the console tell it: a dictionary ready for JSON."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from streams.adapters import held
+from streams.adapters.deadlines import PostgresDeadlines
+from streams.adapters.ledger import attempts_of
+from streams.adapters.timeline import PostgresTimeline
+from streams.domain.held import waits_for
+
+_OF_CLOCK = ("clock", "revision", "state", "started_at", "due_at", "stopped_at", "late", "reason")
+
+
+async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> dict[str, Any] | None:
+    """`story` (a line for each event), `decisions`, `standing`, `attempts`, `clocks`; None when no event told of it.
+
+    Raises RetryLater while the database is away.
+    """
+    story = await PostgresTimeline(pool).story(facility, ma_lk)
+    if not story:
+        return None
+    standings = await held.standings(pool, facility, ma_lk)
+    clocks = await PostgresDeadlines(pool, (), lambda: datetime.now(UTC)).of_visit(facility, ma_lk)
+    return {
+        "facility": facility,
+        "ma_lk": ma_lk,
+        "story": story,
+        "decisions": await held.decisions(pool, facility, ma_lk),
+        "standing": [asdict(item) | {"waits_for": waits_for(item, standings)} for item in standings],
+        "attempts": await attempts_of(pool, facility, ma_lk),
+        "clocks": [{name: getattr(clock, name) for name in _OF_CLOCK} for clock in clocks],
+    }
