@@ -34,9 +34,10 @@ from streams.config import Settings
 from streams.errors import RetryLater
 from streams.metrics import BACKLOG, BACKLOG_OLDEST
 from streams.runtime.backlog import Backlog
-from streams.runtime.deadlines import Processor, application
+from streams.runtime.deadlines import DeadlineProcessor
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
+from streams.runtime.processor import Host, Processor, application
 from streams.runtime.publisher import Publisher
 from streams.runtime.released import Released
 from streams.runtime.service import Health, Work
@@ -240,25 +241,19 @@ def relay_work(settings: Settings) -> Work:
     return work
 
 
-def deadlines_work(settings: Settings) -> Work:
-    """The clocks as the work of a process."""
+def processor_work(settings: Settings, build: Callable[[Parts, Any], Processor], *writes: type[Event]) -> Work:
+    """A processor on Faust as the work of a process; `build` gets a producer for what it `writes`."""
 
     async def work(health: Health, stopping: asyncio.Event) -> None:
-        clocks = (
-            CLOSED_TO_RECEIPT.lasting(timedelta(seconds=settings.receipt_target)),
-            RECEIPT_TO_SHOWN,
-            VERDICT_TO_CORRECTION,
-        )
-        lists = FolderLists(settings.lists_dir, settings.facilities_dir)
         async with connected(settings) as parts:
-            await _prepared(parts.serde, DeadlineChanged)
-            producer = kafka.producer(settings.kafka_bootstrap_servers, "deadlines")
-            await kafka.start(producer, "deadlines")
+            await _prepared(parts.serde, *writes)
+            producer = kafka.producer(settings.kafka_bootstrap_servers, "processor")
+            await kafka.start(producer, "processor")
             try:
-                store = PostgresDeadlines(parts.pool, clocks, _now, partial(lists.on, DAYS_OFF))
-                processor = Processor(store, parts.serde, producer, settings.poison_per_minute)
-                health.progress = lambda: processor.progress
-                app = application(processor, settings.kafka_bootstrap_servers, settings.home / "faust")
+                processor = build(parts, producer)
+                host = Host(processor, parts.serde, producer, settings.poison_per_minute)
+                health.progress = lambda: host.progress
+                app = application(host, processor, settings.kafka_bootstrap_servers, settings.home / "faust")
                 await app.start()
                 health.ready = True
                 await stopping.wait()
@@ -267,6 +262,19 @@ def deadlines_work(settings: Settings) -> Work:
                 await producer.stop()
 
     return work
+
+
+def deadlines_processor(parts: Parts, producer: Any) -> Processor:
+    """The events that move a clock → deadline.changed.v1."""
+    settings = parts.settings
+    clocks = (
+        CLOSED_TO_RECEIPT.lasting(timedelta(seconds=settings.receipt_target)),
+        RECEIPT_TO_SHOWN,
+        VERDICT_TO_CORRECTION,
+    )
+    lists = FolderLists(settings.lists_dir, settings.facilities_dir)
+    store = PostgresDeadlines(parts.pool, clocks, _now, partial(lists.on, DAYS_OFF))
+    return DeadlineProcessor(store, parts.serde, producer)
 
 
 async def _beside(loop: Loop, endless: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
@@ -302,6 +310,6 @@ PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "publish": publish_work,
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,
-    "deadlines": deadlines_work,
+    "deadlines": lambda settings: processor_work(settings, deadlines_processor, DeadlineChanged),
 }
 """Every process of the bus by its name."""
