@@ -28,6 +28,7 @@ check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, sche
 	$(BIN)/healthbook dossier xsd --check
 	$(BIN)/healthbook schema check --offline
 	$(BIN)/healthbook codes --check
+	$(BIN)/healthbook submission states --check
 	node infra/npm/check-asyncapi.mjs asyncapi.yaml
 	$(BIN)/docker-compose --profile simulators config --quiet
 

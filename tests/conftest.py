@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from infra.embedded.parts import Addresses, Parts
 
@@ -25,6 +26,7 @@ GIVEN = {
     "schema_registry": "HEALTHBOOK_SCHEMA_REGISTRY_URL",
 }
 MIGRATIONS = REPOSITORY / "infra" / "postgres"
+settings.register_profile("thorough", deadline=None)  # pytest --hypothesis-profile=thorough
 
 
 @pytest.fixture(scope="session")

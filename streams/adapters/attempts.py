@@ -132,18 +132,20 @@ with result as (
         holds = holds + (move.new = 'HELD')::int, changed_at = statement_timestamp()
     from result join unnest($13::text[], $14::text[], $15::text[]) as move (happening, old, new) using (happening)
     where submission.id = result.submission and submission.attempts = result.number and submission.state = move.old
-    returning submission.id, submission.state
+    returning submission.id, submission.attempts, submission.state
 ), history as (
     update submission_attempt as attempt set
         result = class, code = result.code, http_status = result.http_status, message = result.message,
         transaction_code = result.transaction_code, received_at = result.received_at, duration = result.duration,
         late = changed.id is null
-    from result left join changed on changed.id = result.submission
+    from result left join changed on changed.id = result.submission and changed.attempts = result.number
     where attempt.submission = result.submission and attempt.number = result.number
         and (attempt.result is null or (attempt.code = $16 and result.code <> $16))
 )
-select id, state from changed
+select id, attempts, state from changed
 """
+
+_Fence = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,32 +212,46 @@ class PostgresAttempts:
         """Writes what attempts brought, and their events, in one transaction; `timedelta` is the wait before the next.
 
         Answers each with the state it led to, or None when the fence was lost: then the answer is kept as history of
-        its attempt, and changes nothing else.
+        its attempt, and changes nothing else. Of two results of one attempt one counts (`_one_for_each_attempt`).
         """
-        columns = [list(column) for column in zip(*(_columns(*item) for item in results), strict=True)]
-        ids = [result.submission.id for result, _ in results]
+        chosen = _one_for_each_attempt(results)
+        columns = [list(column) for column in zip(*(_columns(*item) for item in chosen.values()), strict=True)]
         moves = [(happening, old, new) for (old, happening), new in MOVES.items()]
 
         async def finish() -> list[State | None]:
             async with self._pool.acquire() as connection, connection.transaction():
-                await connection.execute(_LOCK_ROWS, ids)
+                await connection.execute(_LOCK_ROWS, columns[0])
                 rows = await connection.fetch(
                     _FINISH, *columns, *(list(column) for column in zip(*moves, strict=True)), LEASE_EXPIRED
                 )
-                states = {row["id"]: State(row["state"]) for row in rows}
-                await self._publish(connection, [result for result, _ in results], states)
-                return [states.get(submission) for submission in ids]
+                states = {(row["id"], row["attempts"]): State(row["state"]) for row in rows}
+                await self._publish(connection, [result for result, _ in chosen.values()], states)
+                return [states.get(_fence(item[0])) if chosen[_fence(item[0])] is item else None for item in results]
 
         return await patiently(finish, "database")
 
-    async def _publish(self, connection: Connection, results: Sequence[Result], states: dict[int, State]) -> None:
+    async def _publish(self, connection: Connection, results: Sequence[Result], states: dict[_Fence, State]) -> None:
         """An event for each result that became the state of its visit; an overtaken one is history."""
         events = [
             result.outcome
             for result in results
-            if not isinstance(result.outcome, Later) and states.get(result.submission.id) == result.happening.value
+            if not isinstance(result.outcome, Later) and states.get(_fence(result)) == result.happening.value
         ]
         await self._outbox.put(connection, events)
+
+
+def _one_for_each_attempt(results: Sequence[tuple[Result, timedelta]]) -> dict[_Fence, tuple[Result, timedelta]]:
+    """An answer and the sweep's word that nobody waits for it may be written together: the answer counts."""
+    chosen: dict[_Fence, tuple[Result, timedelta]] = {}
+    for item in results:
+        known = chosen.get(_fence(item[0]))
+        if known is None or known[0].reply.code == LEASE_EXPIRED:
+            chosen[_fence(item[0])] = item
+    return chosen
+
+
+def _fence(result: Result) -> _Fence:
+    return result.submission.id, result.submission.attempt
 
 
 def _fences(submissions: Collection[Submission]) -> tuple[list[int], list[int]]:

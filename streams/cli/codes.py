@@ -7,7 +7,7 @@ import click
 
 from events.his.errors import DossierError, RefusedError, SpoolError, SpoolFullError
 from streams.adapters.signer import OTHER, TEXTS
-from streams.cli.output import Exit, fail, say
+from streams.cli.page import write_or_check
 from streams.domain.dossier.findings import messages, rule_texts
 from streams.domain.gateway_result import CLASSES
 from streams.domain.signature import SignatureFault
@@ -42,14 +42,7 @@ DEAD_LETTERS = {
 )
 def codes(check: bool, file: Path) -> None:
     """Writes the page of all stable codes: findings, refusals, holds, dead letters, errors of the hand-over."""
-    text = page()
-    if file.exists() and file.read_text(encoding="utf-8") == text:
-        say(f"{file} is what the source says.")
-    elif check:
-        fail(f"{file} is not what the source says: run `healthbook codes`.", Exit.NO)
-    else:
-        file.write_text(text, encoding="utf-8")
-        say(f"{file} written.")
+    write_or_check(file, page(), "healthbook codes", check=check)
 
 
 def page() -> str:
