@@ -17,7 +17,7 @@ run: $(INSTALLED) ## Installs what is missing, starts everything, hands samples 
 	$(BIN)/healthbook run $(ARGS)
 
 test: $(INSTALLED) $(VALIDATORS) ## Installs what is missing and runs every test on real parts (ARGS go to pytest)
-	@infra/install-test-tools xmlsec1 kcat curl
+	@infra/install-test-tools xmlsec1 kcat curl chromium
 	$(BIN)/pytest $(ARGS)
 
 check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, compose; changes nothing

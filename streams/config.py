@@ -50,6 +50,8 @@ class Settings(BaseSettings):
 
     http_host: Annotated[str, Field(description="Where /metrics, /livez and /readyz listen")] = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
+    console_host: Annotated[str, Field(description="Where the console's pages listen")] = "127.0.0.1"
+    console_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="Least severe line logged")] = (
         "info"
     )

@@ -11,6 +11,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "status": {"": "streams.cli.status:status"},
     "stop": {"": "streams.cli.stop:stop"},
     "stage": {"": "streams.cli.stage:stage"},
+    "console": {"": "streams.cli.console:console"},
     "dossier": {
         "new": "streams.cli.dossier_new:dossier_new",
         "check": "streams.cli.dossier_check:dossier_check",

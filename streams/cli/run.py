@@ -116,6 +116,7 @@ def _tell_addresses(system: System) -> None:
     say(f"Kafka     {system.settings.kafka_bootstrap_servers}")
     say(f"Registry  {system.settings.schema_registry_url}")
     say(f"Gateway   {system.settings.gateway_url}")
+    say(f"Console   http://{system.settings.console_host}:{system.settings.console_port}/")
     say(f"All addresses and processes: healthbook status. Logs: {system.home / 'log'}.")
     inboxes = demonstration.inbox(system.home, "FACILITY")
     say(f"Put dossiers of your own into {inboxes}; `healthbook dossier new` makes some.")

@@ -1,20 +1,31 @@
 """`healthbook status`: what runs under this home, as it is now."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import asdict
+from typing import NoReturn
 
 import click
 
 from infra.embedded.home import read_addresses, supervisor
 from infra.embedded.process import states
 from streams.cli.config import settings_or_fail
-from streams.cli.output import Exit, emit_json, emit_rows, output_option, say
+from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
+from streams.config import Settings
 
 
 @click.command("status")
+@click.option("--watch", is_flag=True, help="Draws the flow and its deadlines anew, until Ctrl-C.")
+@click.option(
+    "--every", type=click.FloatRange(min=0.5), default=2.0, show_default=True, help="Seconds between two pictures."
+)
 @output_option
-def status(output: str) -> None:
+def status(watch: bool, every: float, output: str) -> None:
     """Tells the addresses and the state of each process. Exit 1 when the system does not run or a process ended."""
-    home = settings_or_fail().home
+    settings = settings_or_fail()
+    if watch:
+        _watch(settings, every, output)
+    home = settings.home
     running = supervisor(home) is not None
     processes = [asdict(state) | {"log": str(state.log)} for state in states(home).values()]
     if output == "json":
@@ -24,3 +35,15 @@ def status(output: str) -> None:
         emit_rows(processes, ("name", "running", "pid", "exit_code", "started_at"), output)
     well = running and all(state["running"] for state in processes)
     raise SystemExit(int(Exit.DONE if well else Exit.NO))
+
+
+def _watch(settings: Settings, every: float, output: str) -> NoReturn:
+    if output == "json":
+        raise click.UsageError("--watch is for a terminal; ask `healthbook status --output json` again instead")
+    if not settings.database_url:
+        fail("The system does not run under this home: there is nothing to watch.", Exit.NO)
+    from streams.cli.watch import watch  # rich and the database: only for those who watch
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(watch(settings, every))
+    raise SystemExit(int(Exit.DONE))

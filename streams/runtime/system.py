@@ -26,6 +26,8 @@ from streams.config import Settings
 from streams.runtime.processes import PROCESSES
 
 READY_WITHIN = 60.0
+CONSOLE = "console"
+"""Name of the child that serves the pages, and of its command; above this layer, so only its name is known here."""
 _HEALTHBOOK = (sys.executable, "-m", "streams")
 
 
@@ -45,7 +47,7 @@ class System:
         child = await self.start_again(name, arguments)
         if arguments[0] == "simulate":
             await child.ready(partial(_exists, self._announced(name)), READY_WITHIN)
-        elif name in PROCESSES:
+        elif arguments[0] in ("stage", CONSOLE):
             await child.ready(partial(_answers, self.home, child), READY_WITHIN)
         return child
 
@@ -58,6 +60,7 @@ class System:
             "HEALTHBOOK_SCHEMA_REGISTRY_URL": self.settings.schema_registry_url,
             "HEALTHBOOK_GATEWAY_URL": self.settings.gateway_url,
             "HEALTHBOOK_HTTP_PORT": str(keep_port(self.home, f"http-{name}")),
+            "HEALTHBOOK_CONSOLE_PORT": str(self.settings.console_port),
         }
         command = [*_HEALTHBOOK, *arguments]
         if arguments[0] == "simulate":
@@ -86,7 +89,7 @@ async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> As
         database=settings.database_url or None,
         registry=settings.schema_registry_url or None,
     )
-    commands = {**others, **{name: ["stage", name] for name in PROCESSES}}
+    commands = {**others, CONSOLE: [CONSOLE], **{name: ["stage", name] for name in PROCESSES}}
     async with parts as addresses, AsyncExitStack() as stopping:
         system = System(_with(settings, addresses))
         await _prepare(system.settings)
@@ -116,6 +119,7 @@ def _with(settings: Settings, addresses: Addresses) -> Settings:
         "kafka_bootstrap_servers": addresses.kafka,
         "database_url": addresses.database,
         "schema_registry_url": addresses.schema_registry,
+        "console_port": settings.console_port or keep_port(home, CONSOLE),
         "gateway_url": settings.gateway_url or f"http://127.0.0.1:{keep_port(home, 'gateway')}",
     }
     return settings.model_copy(update=update)
@@ -138,7 +142,7 @@ async def _prepare(settings: Settings) -> None:
 
 async def _answers(home: Path, child: Child) -> bool:
     """Whether the process says that it is ready, at the address that it wrote itself."""
-    told = _http(home).get(child.name)
+    told = listening(home).get(child.name)
     if told is None or told["pid"] != child.pid:
         return False
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
@@ -160,24 +164,24 @@ async def _watch(system: System) -> None:
         return
     child, url = started
     system.children[prometheus.NAME] = child
-    targets = {name: told["url"].removeprefix("http://") for name, told in _http(system.home).items()}
+    targets = {name: told["url"].removeprefix("http://") for name, told in listening(system.home).items()}
     prometheus.write_targets(system.home, targets)
     write_addresses(system.home, {"prometheus": url})
 
 
 def _write_addresses(system: System) -> None:
-    """For `status` and for commands in a second terminal. The console is a later issue's."""
-    metrics = [f"{told['url']}/metrics" for told in _http(system.home).values()]
+    """For `status` and for commands in a second terminal."""
+    metrics = [f"{told['url']}/metrics" for told in listening(system.home).values()]
     addresses: dict[str, object] = {
         "gateway": system.settings.gateway_url,
-        "console": None,
+        "console": f"http://{system.settings.console_host}:{system.settings.console_port}/",
         "prometheus": None,
         "metrics": metrics,
     }
     write_addresses(system.home, addresses)
 
 
-def _http(home: Path) -> dict[str, dict[str, Any]]:
+def listening(home: Path) -> dict[str, dict[str, Any]]:
     """Where each process listens for probes and Prometheus, as it wrote itself: name → {name, pid, url}."""
     files = sorted((home / "run" / "http").glob("*.json"))
     return {told["name"]: told for told in (json.loads(file.read_text(encoding="utf-8")) for file in files)}
