@@ -31,6 +31,7 @@ check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, sche
 	$(BIN)/healthbook submission states --check
 	node infra/npm/check-asyncapi.mjs asyncapi.yaml
 	$(BIN)/docker-compose --profile simulators config --quiet
+	$(BIN)/docker-compose -f docker-compose.yml -f infra/docker/three-brokers.yml --profile simulators config --quiet
 
 fmt: $(INSTALLED) ## Formats the code
 	$(BIN)/ruff format .

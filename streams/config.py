@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     ] = None
 
     kafka_bootstrap_servers: Annotated[str, Field(description="Kafka; empty: embedded")] = ""
+    kafka_brokers: Annotated[int, Field(description="Brokers of the embedded Kafka: 1, or 3 that survive one")] = 1
     database_url: Annotated[str, Field(description="PostgreSQL; empty: embedded", repr=False)] = ""
     schema_registry_url: Annotated[str, Field(description="Registry, Confluent's REST interface; empty: embedded")] = ""
     gateway_url: Annotated[str, Field(description="BHXH gateway; empty: the simulator")] = ""
@@ -80,6 +81,14 @@ class Settings(BaseSettings):
     send_horizon: Annotated[
         float, Field(gt=0, description="Seconds after closing until a visit without an answer is held")
     ] = 24 * 3600.0
+
+    @field_validator("kafka_brokers")
+    @classmethod
+    def _one_or_three(cls, brokers: int) -> int:
+        """Two would need both for a majority: less available than one."""
+        if brokers not in (1, 3):
+            raise ValueError("1 or 3 brokers can be embedded")
+        return brokers
 
     @classmethod
     def settings_customise_sources(

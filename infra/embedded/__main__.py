@@ -18,7 +18,7 @@ from infra.embedded.parts import Parts
 
 
 async def serve(home: Path, downloads: Path) -> None:
-    parts = Parts(home, downloads=downloads)
+    parts = Parts(home, downloads=downloads, brokers=int(os.environ.get("HEALTHBOOK_KAFKA_BROKERS", "1")))
     async with parts as addresses:
         sys.stdout.write(json.dumps(asdict(addresses)) + "\n")
         sys.stdout.flush()

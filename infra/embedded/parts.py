@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from infra.embedded import jars, kafka, postgres, registry
+from infra.embedded import cluster, jars, kafka, postgres, registry
+from infra.embedded.cluster import Cluster, Node, planned
 from infra.embedded.failure import PartFailed, first_failure
 from infra.embedded.home import locked, same_port, write_addresses
 from infra.embedded.locks import one_at_a_time
@@ -17,7 +18,7 @@ from infra.embedded.restarts import keep_running
 
 @dataclass(frozen=True)
 class Addresses:
-    """Kafka's bootstrap servers, PostgreSQL's URL, the registry's base URL (`…/apis/ccompat/v7`)."""
+    """Kafka's bootstrap servers (all of them), PostgreSQL's URL, the registry's base URL (`…/apis/ccompat/v7`)."""
 
     kafka: str
     database: str
@@ -29,7 +30,8 @@ class Parts:
 
     A given address is used as it is and nothing is started for it. Entering raises HomeBusy when another supervisor
     holds the home, PartFailed when a part cannot start; nothing is left running then. `downloads` keeps the jars, so
-    that several homes can share them. Data, ports and logs stay in `home` for the next start.
+    that several homes can share them. `brokers` is 1 ("kafka") or 3 ("kafka-1" to "kafka-3"). Data, ports and logs stay
+    in `home` for the next start.
     """
 
     addresses: Addresses
@@ -42,12 +44,15 @@ class Parts:
         kafka: str | None = None,
         database: str | None = None,
         registry: str | None = None,
+        brokers: int = 1,
     ) -> None:
         self.home = home.resolve()
         self.children: dict[str, Child] = {}
         self._downloads = (downloads or home / "parts").resolve()
         self._kafka, self._database, self._registry = kafka, database, registry
         self._embedded_database = ""
+        self._brokers = brokers
+        self._cluster = Cluster(self.home, ())
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Addresses:
@@ -77,14 +82,19 @@ class Parts:
                     group.create_task(keep_running(child, partial(self._restarted, part)))
 
     async def kill(self, part: str) -> None:
-        """SIGKILL a part ("kafka", "postgres", "registry") as a crash would; for tests of what survives it."""
+        """SIGKILL a part ("kafka", "kafka-2", "postgres", "registry") as a crash would; for tests of what survives."""
         await self.children[part].kill()
 
     async def restart(self, part: str) -> None:
         """End `part` if it still runs, then start it at the same address with the same data. Raises PartFailed."""
         await self.children[part].stop()
-        start = {"kafka": self._start_kafka, "postgres": self._start_postgres, "registry": self._start_registry}[part]
-        await start(same_port(self.home, part))
+        match part:
+            case postgres.NAME:
+                await self._start_postgres(same_port(self.home, part))
+            case registry.NAME:
+                await self._start_registry(same_port(self.home, part))
+            case _:
+                await self._start_broker(next(node for node in self._cluster.nodes if node.name == part))
 
     async def _restarted(self, part: str) -> Child:
         await self.restart(part)
@@ -105,11 +115,17 @@ class Parts:
                 group.create_task(jars.resolve(registry.NAME, self._downloads))
         return database.result(), await self._start_registry()
 
-    async def _start_kafka(self, port: int | None = None) -> str:
+    async def _start_kafka(self) -> str:
         if self._kafka:
             return self._kafka
-        self.children[kafka.NAME], address = await kafka.start(self.home, self._downloads, port=port)
-        return address
+        self._cluster = planned(self.home, self._brokers)
+        async with asyncio.TaskGroup() as group:  # none of several is ready before most of them run
+            for node in self._cluster.nodes:
+                group.create_task(self._start_broker(node))
+        return self._cluster.bootstrap
+
+    async def _start_broker(self, node: Node) -> None:
+        self.children[node.name] = await kafka.start(self._cluster, node, self._downloads)
 
     async def _start_postgres(self, port: int | None = None) -> str:
         """Also when only the registry needs it: a given server may not let us make a database for the registry."""
@@ -127,9 +143,11 @@ class Parts:
 
     async def _archive_classes(self) -> None:
         """Quicker starts from now on. Nothing waits for it; if it fails, its log says why and starts stay slow."""
-        makers = {kafka.NAME: kafka.application, registry.NAME: registry.application}
-        for part, pid in [(part, self.children[part].pid) for part in makers if part in self.children]:
-            application = makers[part](self.home, await jars.resolve(part, self._downloads))
+        first_broker = [(cluster.NAME, kafka.application, node.name) for node in self._cluster.nodes[:1]]
+        makers = [*first_broker, (registry.NAME, registry.application, registry.NAME)]
+        running = [(part, make, self.children[name].pid) for part, make, name in makers if name in self.children]
+        for part, make, pid in running:
+            application = make(self.home, await jars.resolve(part, self._downloads))
             async with one_at_a_time(self._downloads / f".{part}-archive.lock"):
                 if command := application.archive_command(pid):
                     with suppress(PartFailed):
@@ -137,14 +155,18 @@ class Parts:
                         application.forget_lists()
 
     async def _stop(self) -> None:
-        """Kafka ∥ (registry → PostgreSQL): nobody loses what he stands on."""
+        """Brokers ∥ (registry → PostgreSQL): nobody loses what he stands on.
+
+        The brokers all at once: stopped one after the other, the last would wait for a quorum that is gone.
+        """
 
         async def stop(*names: str) -> None:
             for name in names:
                 if child := self.children.get(name):
                     await child.stop()
 
-        await asyncio.gather(stop(kafka.NAME), stop(registry.NAME, postgres.NAME))
+        brokers = [stop(node.name) for node in self._cluster.nodes]
+        await asyncio.gather(*brokers, stop(registry.NAME, postgres.NAME))
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

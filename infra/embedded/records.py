@@ -49,9 +49,13 @@ def is_running(pid: int, create_time: float) -> bool:
 
 def write_atomically(path: Path, content: object) -> None:
     """JSON that a reader in another terminal never sees half-written."""
+    write_text_atomically(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text_atomically(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(content, encoding="utf-8")
     temporary.replace(path)
 
 

@@ -1,7 +1,12 @@
-"""Topics as declared (`events/topics.py`) against what the broker has; the broker itself creates none."""
+"""Topics as declared (`events/topics.py`) against what the broker has; the broker itself creates none.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+How many replicas belongs to the cluster, not to a topic's meaning: the brokers' own `default.replication.factor` says
+it. A write counts when most of them have it (`min.insync.replicas`, docs/durability.md).
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -54,29 +59,35 @@ def declared() -> list[Declared]:
     return found
 
 
-async def plan(bootstrap: str, topics: Iterable[Declared] | None = None) -> list[TopicPlan]:
+async def plan(
+    bootstrap: str, topics: Iterable[Declared] | None = None, replication: int | None = None
+) -> list[TopicPlan]:
     """What is not as declared. Raises RetryLater while no broker answers."""
-    async with _Admin(bootstrap) as admin:
-        return await _plan(admin, list(topics or declared()))
+    async with _admin(bootstrap) as admin:
+        replicas = replication or await _replicas(admin)
+        return await _plan(admin, _replicated(topics or declared(), replicas), replicas)
 
 
-async def apply(bootstrap: str, topics: Iterable[Declared] | None = None, replication: int = 1) -> list[TopicPlan]:
+async def apply(
+    bootstrap: str, topics: Iterable[Declared] | None = None, replication: int | None = None
+) -> list[TopicPlan]:
     """Creates and configures what is not as declared; returns what it found, the refused ones untouched.
 
     Raises RetryLater while no broker answers, TopicRefusedError when it will not do as told.
     """
-    wanted = {topic.name: topic for topic in (topics or declared())}
-    async with _Admin(bootstrap) as admin:
-        found = await _plan(admin, list(wanted.values()))
+    async with _admin(bootstrap) as admin:
+        replicas = replication or await _replicas(admin)
+        wanted = {topic.name: topic for topic in _replicated(topics or declared(), replicas)}
+        found = await _plan(admin, list(wanted.values()), replicas)
         new = [wanted[item.topic] for item in found if item.action == "create"]
         if new:
             answer = await admin.create_topics(
-                [NewTopic(item.name, item.partitions, replication, topic_configs=item.config) for item in new]
+                [NewTopic(item.name, item.partitions, replicas, topic_configs=item.config) for item in new]
             )
             _raise_first([(topic, code) for topic, code, *_ in answer.topic_errors])
         changed = [wanted[item.topic] for item in found if item.action == "configure"]
         if changed:
-            # The request replaces all that was set on a topic, so what is not ours (min.insync.replicas) goes along.
+            # The request replaces all that was set on a topic, so what is not ours goes along.
             kept = await _configs(admin, changed, only=_SET_ON_THE_TOPIC)
             answers = await admin.alter_configs(
                 [
@@ -100,23 +111,33 @@ def _raise_first(results: Iterable[tuple[str, int]]) -> None:
             raise TopicRefusedError(f"the broker refuses {topic}: {error.__name__}: {error.description}")
 
 
-class _Admin:
-    def __init__(self, bootstrap: str) -> None:
-        self._client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="healthbook-topic")
-
-    async def __aenter__(self) -> Any:
-        try:
-            await self._client.start()
-        except kafka.AWAY as error:
-            await self._client.close()
-            raise RetryLater(f"no Kafka broker answers ({type(error).__name__})") from error
-        return self._client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncIterator[Any]:
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="healthbook-topic")
+    try:
+        await client.start()
+        yield client
+    except kafka.AWAY as error:
+        raise RetryLater(f"no Kafka broker answers ({type(error).__name__})") from error
+    finally:
+        await client.close()
 
 
-async def _plan(admin: Any, wanted: list[Declared]) -> list[TopicPlan]:
+async def _replicas(admin: Any) -> int:
+    """Of a new topic, as the cluster is configured: not the brokers that live at the moment."""
+    brokers = (await admin.describe_cluster())["brokers"]
+    asked = ConfigResource(ConfigResourceType.BROKER, str(brokers[0]["node_id"]))
+    (answer,) = await admin.describe_configs([asked])
+    settings = {entry[0]: entry[1] for entry in answer.resources[0][4]}
+    return int(settings.get("default.replication.factor", 1))
+
+
+def _replicated(topics: Iterable[Declared], replicas: int) -> list[Declared]:
+    majority = {"min.insync.replicas": str(replicas // 2 + 1)}
+    return [replace(topic, config=topic.config | majority) for topic in topics]
+
+
+async def _plan(admin: Any, wanted: list[Declared], replicas: int) -> list[TopicPlan]:
     there = set(await admin.list_topics())
     present = [topic for topic in wanted if topic.name in there]
     found = [
@@ -126,12 +147,16 @@ async def _plan(admin: Any, wanted: list[Declared]) -> list[TopicPlan]:
         return found
     described = await admin.describe_topics([topic.name for topic in present])
     partitions = {item["topic"]: len(item["partitions"]) for item in described}
+    fewest = {item["topic"]: min(len(each["replicas"]) for each in item["partitions"]) for item in described}
     configs = await _configs(admin, present)
     for topic in present:
         if partitions[topic.name] != topic.partitions:
             # More partitions would move keys: a visit's events would lose their order, an outbox shard its sequence.
             what = f"has {partitions[topic.name]} partitions, declared are {topic.partitions}"
             found.append(TopicPlan(topic.name, "refuse", what))
+        if fewest[topic.name] < replicas:
+            what = f"has {fewest[topic.name]} replicas, the cluster's topics have {replicas}"
+            found.append(TopicPlan(topic.name, "refuse", f"{what}: add them by kafka-reassign-partitions"))
         other = {name: value for name, value in topic.config.items() if configs[topic.name].get(name) != value}
         if other:
             what = ", ".join(f"{name} {configs[topic.name].get(name)} → {value}" for name, value in other.items())

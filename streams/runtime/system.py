@@ -88,6 +88,7 @@ async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> As
         kafka=settings.kafka_bootstrap_servers or None,
         database=settings.database_url or None,
         registry=settings.schema_registry_url or None,
+        brokers=settings.kafka_brokers,
     )
     commands = {**others, CONSOLE: [CONSOLE], **{name: ["stage", name] for name in PROCESSES}}
     async with parts as addresses, AsyncExitStack() as stopping:

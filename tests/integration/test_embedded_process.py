@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from infra.embedded import jars, kafka, postgres, prometheus
+from infra.embedded.cluster import planned
 from infra.embedded.failure import PartFailed
 from infra.embedded.home import keep_port
 from infra.embedded.parts import Parts
@@ -104,11 +105,12 @@ async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_taken_port_is_named_and_the_next_start_takes_another(tmp_path: Path, downloads: Path) -> None:
-    first = keep_port(tmp_path, "kafka")
+    cluster = planned(tmp_path, 1)
+    first = cluster.nodes[0].port
     assert keep_port(tmp_path, "kafka") == first
     with listening(first):
         with pytest.raises(PartFailed, match=rf"^kafka cannot run: port {first} of 127\.0\.0\.1 is taken"):
-            await kafka.start(tmp_path, downloads, port=first)
+            await kafka.start(cluster, cluster.nodes[0], downloads)
         with pytest.raises(PartFailed, match=rf"^postgres cannot run: port {first} of 127\.0\.0\.1 is taken"):
             await postgres.start(tmp_path, port=first)
         assert keep_port(tmp_path, "kafka") != first
@@ -124,6 +126,15 @@ async def test_a_foreign_kafka_folder_names_kafka_and_its_log_and_stops_the_rest
         await Parts(tmp_path, downloads=downloads).__aenter__()
     assert (failed.value.part, failed.value.log) == ("kafka", tmp_path / "log" / "kafka.log")
     assert not any(state.running for state in states(tmp_path).values())
+
+
+async def test_data_of_one_broker_are_not_left_behind_for_three_empty_ones(tmp_path: Path, downloads: Path) -> None:
+    data = tmp_path / "kafka" / "data"
+    data.mkdir(parents=True)
+    (data / "meta.properties").write_text("version=1\n")
+    why = "holds the data of kafka, asked for are kafka-1, kafka-2, kafka-3: the number of brokers stays"
+    with pytest.raises(PartFailed, match=why):
+        await Parts(tmp_path, downloads=downloads, brokers=3).__aenter__()
 
 
 async def test_a_foreign_postgres_folder_names_postgres_and_its_log(tmp_path: Path, downloads: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import aiokafka
@@ -16,6 +16,7 @@ from streams.adapters import topic_admin
 from streams.adapters.topic_admin import Declared, TopicPlan, TopicRefusedError, apply, plan
 from streams.cli import main
 from streams.errors import RetryLater
+from tests.support.eventually import eventually
 
 NOBODY = "127.0.0.1:9"
 CONFIG = {"cleanup.policy": "delete", "retention.ms": "60000", "max.message.bytes": "1048576"}
@@ -41,6 +42,15 @@ async def config(kafka: str, topic: Declared) -> dict[str, str]:
     return {entry[0]: entry[1] for entry in answers[0].resources[0][4]}
 
 
+async def mended(kafka: str, topic: Declared, but: Sequence[str] = ()) -> None:
+    """Nothing is left to do but these; a busy broker answers with the settings of before for a moment."""
+
+    async def settled() -> bool:
+        return [item.action for item in await plan(kafka, [topic])] == list(but)
+
+    await eventually(settled, message="the topic is as declared")
+
+
 async def command(kafka: str, *words: str) -> Result:
     """The command in a thread of its own: it runs an event loop."""
     runner = CliRunner(env={"HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS": kafka})
@@ -62,14 +72,14 @@ async def test_another_configuration_is_told_and_mended(kafka: str, topic: Decla
     what = "cleanup.policy compact → delete, retention.ms 1000 → 60000"
     assert await plan(kafka, [topic]) == [TopicPlan(topic.name, "configure", what)]
     await apply(kafka, [topic])
-    assert await plan(kafka, [topic]) == []
+    await mended(kafka, topic)
 
 
 async def test_mending_keeps_what_others_have_set_on_the_topic(kafka: str, topic: Declared) -> None:
     await create(kafka, replace(topic, config=CONFIG | {"retention.ms": "1000", "segment.bytes": "2097152"}))
     await apply(kafka, [topic])
-    found = await config(kafka, topic)
-    assert (found["retention.ms"], found["segment.bytes"]) == ("60000", "2097152")
+    await mended(kafka, topic)
+    assert (await config(kafka, topic))["segment.bytes"] == "2097152"
 
 
 @pytest.mark.parametrize("partitions", [2, 5])
@@ -84,7 +94,7 @@ async def test_the_number_of_partitions_is_never_changed(kafka: str, topic: Decl
 async def test_what_can_be_mended_is_mended_beside_what_cannot(kafka: str, topic: Declared) -> None:
     await create(kafka, replace(topic, partitions=2, config=CONFIG | {"retention.ms": "1000"}))
     await apply(kafka, [topic])
-    assert [item.action for item in await plan(kafka, [topic])] == ["refuse"]
+    await mended(kafka, topic, but=["refuse"])
 
 
 async def test_a_topic_that_the_broker_refuses_is_an_error_with_its_reason(kafka: str, topic: Declared) -> None:
