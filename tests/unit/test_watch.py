@@ -11,10 +11,10 @@ NOW = datetime(2026, 1, 31, 2, 0, tzinfo=UTC)
 
 
 def text_of(picture: Picture) -> str:
-    console = Console(width=130, record=True, file=None, quiet=False)
-    with console.capture():
+    console = Console(width=130)
+    with console.capture() as shown:
         console.print(drawn(picture))
-    return console.export_text()
+    return shown.get()
 
 
 def test_a_picture_tells_promise_backlog_and_the_deadline_that_is_nearest() -> None:
