@@ -8,7 +8,7 @@ UV := build/uv/bin/uv
 COMPILE := $(UV) pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes \
 	--no-emit-index-url --no-header --extra embedded
 
-.PHONY: help run test check fmt bench parts lock clean
+.PHONY: help run test faults check fmt bench parts lock clean
 
 help: ## One line for each target
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,8 +17,12 @@ run: $(INSTALLED) ## Installs what is missing, starts everything, hands samples 
 	$(BIN)/healthbook run $(ARGS)
 
 test: $(INSTALLED) $(VALIDATORS) ## Installs what is missing and runs every test on real parts (ARGS go to pytest)
-	@infra/install-test-tools xmlsec1 kcat curl chromium
+	@infra/install-test-tools xmlsec1 kcat curl chromium faketime
 	$(BIN)/pytest $(ARGS)
+
+faults: $(INSTALLED) ## Hurts the whole system and looks for what got lost (ARGS="--runs 20 --seconds 60 --seed 1", --planted)
+	@infra/install-test-tools xmlsec1 faketime
+	$(BIN)/python -m tests.faults $(ARGS)
 
 check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, compose; changes nothing
 	$(BIN)/ruff format --check .

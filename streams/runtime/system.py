@@ -93,7 +93,7 @@ async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> As
     commands = {**others, CONSOLE: [CONSOLE], **{name: ["stage", name] for name in PROCESSES}}
     async with parts as addresses, AsyncExitStack() as stopping:
         system = System(_with(settings, addresses))
-        await _prepare(system.settings)
+        await prepare(system.settings)
         stopping.push_async_callback(_stop, system)
         with first_failure():
             async with asyncio.TaskGroup() as group:
@@ -126,7 +126,7 @@ def _with(settings: Settings, addresses: Addresses) -> Settings:
     return settings.model_copy(update=update)
 
 
-async def _prepare(settings: Settings) -> None:
+async def prepare(settings: Settings) -> None:
     """Tables, topics and schemas as declared; harmless when they are."""
     pool = await postgres.connect(settings.database_url, 2)
     try:
