@@ -49,6 +49,11 @@ GATEWAY_REQUESTS = Counter(
     "healthbook_gateway_requests", "Calls to the gateway, by operation and class of result", ["operation", "result"]
 )
 BREAKER_OPEN = Gauge("healthbook_gateway_breaker_open", "1 while the breaker for the whole gateway is open")
+OUTAGE_OPEN = Gauge(
+    "healthbook_outage_open",
+    "1 while an outage of the subject lasts, as the ledger of outages has it (with several dispatchers: the maximum)",
+    ["subject", "announced"],
+)
 DEAD_LETTERS = Counter("healthbook_dead_letters", "Records put aside", ["topic", "stage", "reason"])
 HELD = Gauge("healthbook_held", "Visits that wait for a person", ["reason"])
 FACILITY_LAST_EVENT = Gauge(

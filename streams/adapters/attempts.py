@@ -14,6 +14,7 @@ import asyncpg
 from events.visit import PersonKeyKind, VisitHeld, VisitSigned
 from streams.adapters.ledger import SIGNED_COLUMNS
 from streams.adapters.outbox import Connection, Outbox
+from streams.adapters.patience import patiently_extended
 from streams.adapters.postgres import patiently
 from streams.domain.dossier.standard import standards
 from streams.domain.submission import MOVES, Later, Result, State, Submission
@@ -24,6 +25,7 @@ LEASE_EXPIRED = "LEASE_EXPIRED"
 LEASE_LOST = "LEASE_LOST"
 """Code of an attempt that its dispatcher broke off because it could not keep the lease: it may have arrived."""
 
+_BURST_SECONDS = 0.2  # the rate is kept within so short a time too: a second does not begin with all of its sends
 _CLAIM_LOCK = 0x636C61696D  # any constant: two dispatchers must not count the free places at once
 
 _WAITS = """\
@@ -72,9 +74,16 @@ with recursive lane as (
 ), due as (
     select id from (table usual union all table probe) as candidate
     order by due_at
-    limit greatest(0, least($1::bigint, $6::bigint - (
-        select count(*) from submission_attempt where started_at > statement_timestamp() - $7::interval
-    )))
+    limit case when exists (
+        select from outage where subject = 'gateway' and announced
+            and from_at <= statement_timestamp() and until_at > statement_timestamp()
+    ) then 0 else greatest(0, least($1::bigint, (
+        select least(
+            $6::bigint - count(*),
+            $11::bigint - count(*) filter (where started_at > statement_timestamp() - $12::interval)
+        )
+        from submission_attempt where started_at > statement_timestamp() - $7::interval
+    ))) end
 ), claimed as (
     update submission set
         state = 'SENDING', attempts = attempts + 1, lease_until = statement_timestamp() + $3::interval,
@@ -173,6 +182,7 @@ class PostgresAttempts:
         Facilities in `stopped` get none, those in `probing` one at a time; `probe` says that the whole claim is one.
         """
         window = max(1.0, 1.0 / limits.rate)
+        burst = max(1, int(limits.rate * _BURST_SECONDS))
 
         async def claim() -> list[asyncpg.Record]:
             async with self._pool.acquire() as connection, connection.transaction():
@@ -189,9 +199,11 @@ class PostgresAttempts:
                     probe,
                     list(self._endpoints),
                     list(self._endpoints.values()),
+                    burst,
+                    timedelta(seconds=burst / limits.rate),
                 )
 
-        return [_submission(row) for row in await patiently(claim, "database")]
+        return await self._submissions(await patiently(claim, "database"))
 
     async def mine(self, submissions: Sequence[Submission]) -> list[bool]:
         """Which may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
@@ -206,7 +218,7 @@ class PostgresAttempts:
 
     async def expired(self) -> list[Submission]:
         """Attempts whose dispatcher went away; `started_at` of them is now."""
-        return [_submission(row) for row in await patiently(lambda: self._pool.fetch(_EXPIRED), "database")]
+        return await self._submissions(await patiently(lambda: self._pool.fetch(_EXPIRED), "database"))
 
     async def finish(self, results: Sequence[tuple[Result, timedelta]]) -> list[State | None]:
         """Writes what attempts brought, and their events, in one transaction; `timedelta` is the wait before the next.
@@ -229,6 +241,9 @@ class PostgresAttempts:
                 return [states.get(_fence(item[0])) if chosen[_fence(item[0])] is item else None for item in results]
 
         return await patiently(finish, "database")
+
+    async def _submissions(self, rows: Sequence[asyncpg.Record]) -> list[Submission]:
+        return await patiently_extended(self._pool, [_submission(row) for row in rows])
 
     async def _publish(self, connection: Connection, results: Sequence[Result], states: dict[_Fence, State]) -> None:
         """An event for each result that became the state of its visit; an overtaken one is history."""

@@ -9,6 +9,7 @@ import asyncpg
 from streams.adapters import held
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.ledger import attempts_of
+from streams.adapters.outages import waited_for
 from streams.adapters.timeline import PostgresTimeline
 from streams.domain.held import waits_for
 
@@ -16,7 +17,8 @@ _OF_CLOCK = ("clock", "revision", "state", "started_at", "due_at", "stopped_at",
 
 
 async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> dict[str, Any] | None:
-    """`story` (a line for each event), `decisions`, `standing`, `attempts`, `clocks`; None when no event told of it.
+    """`story` (a line for each event), `decisions`, `standing`, `attempts`, `clocks`, `outages` (that a clock waited
+    for); None when no event told of it.
 
     Raises RetryLater while the database is away.
     """
@@ -32,5 +34,6 @@ async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk
         "decisions": await held.decisions(pool, facility, ma_lk),
         "standing": [asdict(item) | {"waits_for": waits_for(item, standings)} for item in standings],
         "attempts": await attempts_of(pool, facility, ma_lk),
+        "outages": await waited_for(pool, facility, ma_lk),
         "clocks": [{name: getattr(clock, name) for name in _OF_CLOCK} for clock in clocks],
     }

@@ -59,6 +59,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "redrive": "streams.cli.dlq:dlq_redrive",
         "dismiss": "streams.cli.dlq:dlq_dismiss",
     },
+    "outage": {
+        "open": "streams.cli.outage:outage_open",
+        "close": "streams.cli.outage:outage_close",
+        "list": "streams.cli.outage:outage_list",
+        "show": "streams.cli.outage:outage_show",
+    },
     "adapter": {"": "streams.cli.adapter:adapter"},
     "simulate": {
         "gateway": "streams.cli.simulate_gateway:gateway",
@@ -82,6 +88,7 @@ HELP = {
     "verdict": "What the gateway says later about dossiers that it took.",
     "visit": "Hands a visit over; tells its story.",
     "held": "Visits that wait for a person.",
+    "outage": "Who was out, from when until when, and which visits waited.",
     "dlq": "Dead letters: records that a stage could not use.",
     "submission": "The life of a revision at the gateway.",
     "simulate": "The simulators on their own.",

@@ -51,6 +51,8 @@ def visit_show(facility: str, ma_lk: str, output: str) -> None:
         ("revision", "clock", "state", "due (Vietnam)", "stopped", "reason"),
         output,
     )
+    for waited in told["outages"]:
+        click.echo(f"Revision {waited['revision']} waited for {_outage(waited)}: {waited['clock']}")
 
 
 @click.command("list")
@@ -128,6 +130,13 @@ def _stands(standing: dict[str, Any]) -> dict[str, Any]:
         "next attempt (Vietnam)": sent_again and local(sent_again),
         "waits for": standing["waits_for"],
     }
+
+
+def _outage(told: dict[str, Any]) -> str:
+    until = told["until_at"]
+    kind = "announced outage" if told["announced"] else "outage"
+    end = local(until) if until else "now"
+    return f"{kind} #{told['outage']} ({told['subject']}, {local(told['from_at'])} to {end}, Vietnam)"
 
 
 _ATTEMPT = ("revision", "attempt", "sent (Vietnam)", "answer", "code", "receipt", "received (Vietnam)", "seconds")

@@ -56,6 +56,10 @@ class Breaker:
         wait = min(self.pause * 2.0**self.openings, self.longest)
         return replace(self, failing=frozenset(), openings=self.openings + 1, open_until=now + wait)
 
+    def doubted(self, now: float) -> "Breaker":
+        """Nothing is known (a restart, a pause that was announced): half-open, with no pause before the probe."""
+        return replace(self, open_until=now)
+
     def succeeded(self) -> "Breaker":
         """A send succeeded: closed, everything forgotten."""
         return replace(self, failing=frozenset(), openings=0, open_until=None)

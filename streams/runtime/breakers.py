@@ -2,12 +2,12 @@
 
 from streams.domain.breaker import Breaker, Position
 from streams.domain.gateway_result import Reply, ResultClass
+from streams.domain.outage import NO_ANSWER
 from streams.domain.submission import Submission
 
 NOT_SENT = "NOT_SENT"
 """Code of an attempt that its dispatcher gave up before the request: it says nothing about the gateway."""
 
-_NO_ANSWER = {ResultClass.UNKNOWN, ResultClass.TEMPORARY}
 _CERTAIN = {ResultClass.AUTH, ResultClass.PERMANENT_CONFIG}
 
 
@@ -22,6 +22,14 @@ class Breakers:
     def gateway(self, now: float) -> Position:
         """What may be sent at all."""
         return self._gateway.position(now)
+
+    def away(self, now: float) -> bool:
+        """The gateway was seen to fail, and not to answer since."""
+        return self._gateway.openings > 0 and self.gateway(now) is not Position.CLOSED
+
+    def doubt(self, now: float) -> None:
+        """The next send finds out whether the gateway is there, before others follow."""
+        self._gateway = self._gateway.doubted(now)
 
     def stopped(self, now: float) -> list[str]:
         """Facilities for which nothing is sent now."""
@@ -40,7 +48,7 @@ class Breakers:
         lane = self._lanes.get(visit.facility, self._fresh_lane)
         if reply.result in _CERTAIN:
             lane = lane.tripped(now)
-        elif reply.result in _NO_ANSWER:
+        elif reply.result in NO_ANSWER:
             # Once the gateway itself is known to be away, that is no news about this facility.
             lane = lane.failed(visit.ma_lk, now) if self.gateway(now) is Position.CLOSED else lane
         elif reply.result is ResultClass.PERMANENT_SIGN:
@@ -51,7 +59,7 @@ class Breakers:
             self._lanes.pop(visit.facility, None)
         else:
             self._lanes[visit.facility] = lane
-        if reply.result in _NO_ANSWER:
+        if reply.result in NO_ANSWER:
             self._gateway = self._gateway.failed(visit.key, now)
         elif heard:
             self._gateway = self._gateway.succeeded()

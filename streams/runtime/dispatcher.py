@@ -24,6 +24,7 @@ from streams.errors import RetryLater
 from streams.metrics import BREAKER_OPEN, EVENTS, HELD
 from streams.runtime.backlog import Backlog
 from streams.runtime.breakers import NOT_SENT, Breakers
+from streams.runtime.outage_watch import LOOK_SECONDS, OutageWatch
 from streams.stages.forward import Gateway, forward, outcome
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Dispatcher:
         ledger: PostgresLedger,
         attempts: PostgresAttempts,
         gateway: Gateway,
+        watch: Callable[[Breakers], OutageWatch],
         limits: Limits,
         *,
         parallel: int,
@@ -64,6 +66,7 @@ class Dispatcher:
         self._in_flight: dict[tuple[int, int], _Flight] = {}
         pause, longest = PAUSE * scale, LONGEST * scale
         self._breakers = Breakers(Breaker(3, pause, longest), Breaker(10, pause, longest))
+        self._watch = watch(self._breakers)
         self._mine = Coalescer(attempts.mine)
         self._finish = Coalescer(attempts.finish)
         self.progress = time.monotonic()
@@ -71,8 +74,10 @@ class Dispatcher:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping` is set; then waits for the answers to what is in flight, and writes them."""
+        await self._insist(self._watch.begin)
         async with asyncio.TaskGroup() as group:
             background = [
+                group.create_task(self._every(LOOK_SECONDS, self._watch.look)),
                 group.create_task(self._every(SWEEP_SECONDS, self._sweep)),
                 group.create_task(self._every(MEASURE_SECONDS, self._measure)),
                 group.create_task(self._every(self._limits.lease.total_seconds() / 3, self._renew)),
@@ -98,7 +103,7 @@ class Dispatcher:
     async def _claim(self) -> list[Submission]:
         now = time.monotonic()
         position = self._breakers.gateway(now)
-        BREAKER_OPEN.set(position is not Position.CLOSED)
+        BREAKER_OPEN.set(self._breakers.away(now) and not self._watch.window)
         free = self._parallel - len(self._in_flight)
         if position is not Position.CLOSED:
             free = 1 if position is Position.HALF_OPEN and not self._in_flight else 0

@@ -37,6 +37,7 @@ from streams.runtime.backlog import Backlog
 from streams.runtime.deadlines import DeadlineProcessor
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.loop import Loop, Received, Stage, each
+from streams.runtime.outage_watch import OutageWatch
 from streams.runtime.processor import Host, Processor, application
 from streams.runtime.publisher import Publisher
 from streams.runtime.released import Released
@@ -177,6 +178,7 @@ def forward_work(settings: Settings) -> Work:
                 ledger,
                 PostgresAttempts(parts.pool, Outbox(parts.serde)),
                 gateway,
+                partial(OutageWatch, parts.pool),
                 Limits(settings.gateway_per_facility, settings.gateway_rate, timedelta(seconds=settings.gateway_lease)),
                 parallel=settings.gateway_parallel,
                 scale=settings.retry_scale,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
@@ -23,6 +24,7 @@ from streams.adapters.signer import SoftwareKeySigner
 from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.sample import VisitKind, new_dossier
 from streams.runtime.dispatcher import Dispatcher
+from streams.runtime.outage_watch import OutageWatch
 from streams.simulators.gateway.clock import VirtualClock
 from streams.simulators.gateway.server import GatewaySimulator
 from streams.stages.sign import sign
@@ -33,6 +35,11 @@ from tests.support.eventually import eventually
 FACILITY, OTHER = "01999", "48999"
 DISCHARGED = datetime.now(UTC) - timedelta(minutes=30)
 """One moment for all: the same visit again has the same content, also when a minute has passed meanwhile."""
+_INSTANTS = {
+    "submission": ("closed_at", "due_at", "give_up_at", "next_attempt_at", "added_at", "changed_at", "lease_until"),
+    "submission_attempt": ("started_at",),
+    "outage": ("from_at", "until_at"),
+}
 FINAL = {"ACCEPTED", "REFUSED", "HELD", "SUPERSEDED", "NOT_DUE"}
 
 
@@ -97,6 +104,7 @@ class Bench:
                 self.ledger,
                 PostgresAttempts(self.pool, Outbox(self.serde)),
                 client,
+                partial(OutageWatch, self.pool),
                 Limits(**{"per_facility": 5, "rate": 500.0, "lease": timedelta(seconds=30), **limits}),
                 parallel=parallel,
                 scale=0.01,
@@ -156,6 +164,12 @@ class Bench:
         """The gateway's clock goes on, and with it our waits between attempts."""
         await self.sim("clock", {"advance": by.total_seconds()}, method="POST")
         await self.pool.execute("update submission set next_attempt_at = next_attempt_at - $1::interval", by)
+
+    async def earlier(self, by: timedelta) -> None:
+        """All that happened so far happened that much earlier: time passed, for ledger and outages."""
+        for table, columns in _INSTANTS.items():
+            moved = ", ".join(f"{column} = {column} - $1::interval" for column in columns)
+            await self.pool.execute(f"update {table} set {moved}", by)  # noqa: S608 - constants
 
     async def mend(self) -> None:
         """The gateway is well again."""

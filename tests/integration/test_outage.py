@@ -1,0 +1,298 @@
+"""Outages of the gateway: found in the attempts, told by people, waited for by visits."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+
+from streams.adapters.deadlines import PostgresDeadlines
+from streams.adapters.outages import listed, running
+from streams.adapters.timeline import PostgresTimeline
+from streams.domain.outage import FoundBy, Outage, Phase, Subject
+from streams.metrics import BREAKER_OPEN, OUTAGE_OPEN
+from streams.sla.deadline import CLOSED_TO_RECEIPT, Facts
+from streams.stages.forward import record
+from streams.stages.record import story_line
+from tests.support.commands import Answer, healthbook
+from tests.support.eventually import eventually
+from tests.support.forward_bench import FACILITY, OTHER, Bench
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Command: TypeAlias = Callable[..., Awaitable[Answer]]
+WHY = ("--reason", "the insurer wrote", "--actor", "ngoc", "--output", "json")
+
+
+@pytest.fixture
+def command(database_url: str) -> Command:
+    async def run(*arguments: object) -> Answer:
+        return await healthbook("outage", *arguments, database_url=database_url)
+
+    return run
+
+
+async def outages(pool: Pool) -> list[Outage]:
+    return await listed(pool, Subject.GATEWAY, datetime(2020, 1, 1, tzinfo=UTC), 100)
+
+
+async def lasting(b: Bench) -> Outage:
+    """Once one lasts: the only one."""
+
+    async def look() -> Outage:
+        return _only(await outages(b.pool), over=False)
+
+    return await eventually(look, timeout=40, message="an outage is found")
+
+
+async def over(b: Bench) -> Outage:
+    async def look() -> Outage:
+        return _only(await outages(b.pool), over=True)
+
+    return await eventually(look, timeout=40, message="the outage is over")
+
+
+def _only(found: list[Outage], *, over: bool) -> Outage:
+    assert len(found) == 1
+    assert (found[0].until_at is not None) == over
+    return found[0]
+
+
+def gauge(*, announced: bool = False) -> float:
+    return float(OUTAGE_OPEN.labels("gateway", str(announced).lower())._value.get())
+
+
+async def some(b: Bench, first: int = 100, number: int = 16, **given: Any) -> None:
+    await record(
+        [await b.signed(first + n, facility=(FACILITY, OTHER)[n % 2], **given) for n in range(number)], b.ledger
+    )
+
+
+async def test_a_gateway_that_is_away_is_one_outage_from_its_first_failure_to_its_first_answer(bench: Any) -> None:
+    async with bench("send_down") as b:
+        await some(b)
+        async with b.dispatching(), b.dispatching():
+            found = await lasting(b)
+            assert (found.subject, found.found_by, found.announced) == (Subject.GATEWAY, FoundBy.BREAKER, False)
+            assert found.cause == "UNKNOWN NOT_READABLE (HTTP 503)"
+            assert found.proof[0].visits >= 3
+            await eventually(lambda: gauge() == 1)
+            await b.mend()
+            await b.settled()
+            ended = await over(b)
+            await eventually(lambda: gauge() == 0)
+        first_failure, first_answer = await b.pool.fetchrow(
+            "select min(started_at) filter (where http_status = 503), "
+            "min(started_at + duration) filter (where code = '200') from submission_attempt"
+        )
+        assert (ended.from_at, ended.until_at) == (first_failure, first_answer)
+        assert sum(item.attempts for item in ended.proof) == await b.pool.fetchval(
+            "select count(*) from submission_attempt where http_status = 503"
+        )
+
+
+async def test_a_dispatcher_that_starts_within_an_outage_asks_with_one_send_and_ends_it(bench: Any) -> None:
+    async with bench("send_down") as b:
+        await some(b)
+        async with b.dispatching():
+            await lasting(b)
+        tried = await b.pool.fetchval("select count(*) from submission_attempt")
+        await b.mend()
+        async with b.dispatching():
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+            await over(b)
+        first = await b.pool.fetchrow(
+            "select * from submission_attempt order by started_at, submission offset $1", tried
+        )
+        assert first["probe"], "the first send after a restart finds out, the others wait for it"
+
+
+async def test_what_flaps_is_one_outage(bench: Any) -> None:
+    async with bench("send_down") as b:
+        await some(b)
+        async with b.dispatching():
+            await lasting(b)
+            await b.mend()
+            await b.settled()
+            first = await over(b)
+            await b.fault("send_down")
+            await some(b, 200)
+            again = await lasting(b)
+            assert (again.id, again.from_at) == (first.id, first.from_at)
+            await b.mend()
+            await b.settled()
+            ended = await over(b)
+        assert ended.until_at is not None
+        assert first.until_at is not None
+        assert ended.until_at > first.until_at
+
+
+async def test_what_comes_back_later_is_another_outage(bench: Any) -> None:
+    async with bench("send_down") as b:
+        await some(b)
+        async with b.dispatching():
+            await lasting(b)
+            await b.mend()
+            await b.settled()
+            await over(b)
+        await b.earlier(timedelta(hours=1))
+        await b.fault("send_down")
+        await some(b, 200)
+        async with b.dispatching():
+
+            async def two() -> bool:
+                return [item.phase(datetime.now(UTC)) for item in await outages(b.pool)] == [Phase.OPEN, Phase.OVER]
+
+            await eventually(two, timeout=40)
+            await b.mend()
+            await b.settled()
+
+
+async def test_while_a_window_lasts_nothing_is_sent_and_nobody_is_alarmed(bench: Any, command: Command) -> None:
+    async with bench() as b:
+        until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        opened = (await command("open", "--subject", "gateway", "--until", until, "--announced", *WHY)).json
+        assert (opened["phase"], opened["found_by"]) == ("open", "person")
+        await b.fault("maintenance")
+        await some(b, number=30)
+        async with b.dispatching() as dispatcher:
+            await eventually(lambda: gauge(announced=True) == 1)
+            began = dispatcher.progress
+            await eventually(lambda: dispatcher.progress > began + 1.5, message="many claims and a few looks")
+            assert await b.pool.fetchval("select count(*) from submission_attempt") == 0
+            assert BREAKER_OPEN._value.get() == 0
+            await b.mend()
+            closed = (await command("close", opened["outage"], *WHY)).json
+            assert closed["phase"] == "over"
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+            await eventually(lambda: gauge(announced=True) == 0)
+        first, second = await b.pool.fetch("select * from submission_attempt order by started_at, submission limit 2")
+        assert first["probe"]
+        assert second["started_at"] >= first["started_at"] + first["duration"], "one asks before the others follow"
+        assert [item.id for item in await outages(b.pool)] == [opened["outage"]]
+
+
+async def test_sending_goes_on_by_itself_when_the_window_ends(bench: Any, command: Command) -> None:
+    async with bench() as b:
+        await some(b, number=6)
+        until = datetime.now(UTC) + timedelta(seconds=4)
+        await command("open", "--subject", "gateway", "--until", until.isoformat(), "--announced", *WHY)
+        async with b.dispatching():
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        assert await b.pool.fetchval("select min(started_at) from submission_attempt") >= until
+
+
+async def test_a_gateway_that_stays_away_after_its_window_is_an_outage_of_its_own(bench: Any, command: Command) -> None:
+    async with bench("send_down") as b:
+        await some(b)
+        until = datetime.now(UTC) + timedelta(seconds=4)
+        await command("open", "--subject", "gateway", "--until", until.isoformat(), "--announced", *WHY)
+        async with b.dispatching():
+
+            async def found() -> Outage:
+                told = await outages(b.pool)
+                assert [item.announced for item in told] == [False, True]
+                return told[0]
+
+            newest = await eventually(found, timeout=40)
+            assert newest.from_at >= until
+            await b.mend()
+            await b.settled()
+
+
+async def test_an_outage_is_no_reason_to_hold_however_long_it_was(bench: Any) -> None:
+    """Past its horizon by days, and the first answers after the outage decide nothing: still nobody has to act."""
+    async with bench("send_down", horizon=timedelta(hours=24)) as b:
+        await some(b)
+        async with b.dispatching():
+            await lasting(b)
+        await b.earlier(timedelta(hours=72))
+        await b.mend()
+        await b.fault("burst_500", length=6, count=6)
+        async with b.dispatching():
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        assert await b.events() == {"visit.accepted.v1": 16}
+
+
+async def test_the_horizon_runs_again_after_the_outage(bench: Any) -> None:
+    async with bench("send_down", horizon=timedelta(hours=24)) as b:
+        await some(b, number=15)
+        async with b.dispatching():
+            await lasting(b)
+            await b.mend()
+            await b.settled()
+            await over(b)
+        await record([await b.signed(300)], b.ledger)
+        await b.earlier(timedelta(hours=25))
+        await b.fault("answer", code="500", maLK="TEST-300")
+        async with b.dispatching():
+            assert (await b.settled())["TEST-300", 1] == "HELD"
+
+
+async def test_a_late_visit_tells_the_outage_it_waited_for_and_the_outage_its_visits(
+    bench: Any, command: Command, database_url: str
+) -> None:
+    async with bench("send_down") as b:
+        late, quick = await b.signed(1), await b.signed(2)
+        await record([late], b.ledger)
+        await some(b)
+        async with b.dispatching():
+            await lasting(b)
+            await b.earlier(timedelta(hours=3))
+            await b.mend()
+            await b.settled()
+            ended = await over(b)
+        await record([quick], b.ledger)
+        async with b.dispatching():
+            await b.settled()
+        clocks = PostgresDeadlines(b.pool, (CLOSED_TO_RECEIPT,), lambda: datetime.now(UTC))
+        for visit, closed in ((late, late.closed_at - timedelta(hours=3)), (quick, quick.closed_at)):
+            await PostgresTimeline(b.pool).add([story_line(event, datetime.now(UTC)) for event in await b.told(visit)])
+            receipt = await b.pool.fetchval(
+                "select received_at from submission_attempt join submission on submission = id "
+                "where ma_lk = $1 and code = '200'",
+                visit.ma_lk,
+            )
+            await clocks.learn([Facts(FACILITY, visit.ma_lk, 1, closed, receipt)])
+
+        shown = (await command("show", ended.id, "--output", "json")).json
+        assert (shown["waited"], shown["late"]) == (1, 1)
+        assert [(visit["ma_lk"], visit["late"]) for visit in shown["visits"]] == [(late.ma_lk, True)]
+        assert shown["proof"][0]["code"] == "NOT_READABLE"
+        story = await healthbook("visit", "show", FACILITY, late.ma_lk, database_url=database_url)
+        assert f"Revision 1 waited for outage #{ended.id} (gateway, " in story.stdout
+        other = await healthbook("visit", "show", FACILITY, quick.ma_lk, database_url=database_url)
+        assert other.code == 0
+        assert "waited for" not in other.stdout.splitlines()[-1]
+
+
+async def test_people_tell_outages_once_with_who_and_why(command: Command, pool: Pool) -> None:
+    tried = await command("open", "--subject", "display", *WHY, "--dry-run")
+    assert tried.json["dry_run"] is True
+    assert await running(pool) == []
+    opened = (await command("open", "--subject", "display", *WHY)).json
+    assert (await command("open", "--subject", "display", *WHY)).code == 1
+    assert (await command("open", "--subject", "his", *WHY)).code == 2
+    assert (await command("open", "--subject", "his", "--facility", FACILITY, *WHY)).code == 0
+    assert (await command("close", opened["outage"], "--at", "2020-01-01", *WHY)).code == 1
+    assert (await command("close", opened["outage"], *WHY)).json["phase"] == "over"
+    assert (await command("close", opened["outage"], *WHY)).code == 1
+    assert (await command("close", 999, *WHY)).code == 1
+    assert (await command("show", 999)).code == 1
+    past = ("--from", "2026-01-02T11:00", "--until", "2026-01-02T14:00")
+    recorded = (await command("open", "--subject", "us", *past, *WHY)).json
+    assert (recorded["phase"], recorded["from_at"]) == ("over", "2026-01-02 04:00:00+00:00")
+    told = (await command("show", opened["outage"], "--output", "json")).json
+    assert [(act["act"], act["actor"]) for act in told["acts"]] == [("OPENED", "ngoc"), ("CLOSED", "ngoc")]
+    rows = (await command("list", "--since", "2026-01-01", "--output", "json")).json
+    assert [row["subject"] for row in rows] == ["his", "display", "us"]
+
+
+async def test_a_window_may_be_cancelled_before_it_begins(command: Command, pool: Pool) -> None:
+    begin = datetime.now(UTC) + timedelta(hours=12)
+    span = ("--from", begin.isoformat(), "--until", (begin + timedelta(hours=4)).isoformat(), "--announced")
+    opened = (await command("open", "--subject", "gateway", *span, *WHY)).json
+    assert opened["phase"] == "planned"
+    assert (await command("open", "--subject", "gateway", *span, *WHY)).code == 1
+    assert (await command("close", opened["outage"], *WHY)).json["phase"] == "cancelled"
+    assert (await command("open", "--subject", "gateway", *span, *WHY)).json["phase"] == "planned"
