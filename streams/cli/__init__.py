@@ -28,6 +28,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "verify": "streams.cli.receipt:receipt_verify",
         "key": "streams.cli.receipt:receipt_key",
     },
+    "report": {"sla": "streams.cli.report:report_sla"},
     "standard": {
         "list": "streams.cli.standard:standard_list",
         "show": "streams.cli.standard:standard_show",
@@ -83,6 +84,7 @@ HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
     "facility": "Who may send, and what each has to mend.",
     "receipt": "Proof of what was sent, when, and what the gateway answered.",
+    "report": "Figures for those who answer for the promises.",
     "standard": "Standards of the dossier and code lists, with their dates.",
     "person": "Whose visits belong together.",
     "verdict": "What the gateway says later about dossiers that it took.",
