@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from events.day import DayCounted
 from events.deadline import DeadlineChanged
 from events.health_book import HealthBookDisplayed, HealthBookEntry
 from events.visit import (
@@ -87,6 +88,7 @@ DEADLINE_CHANGED = Topic(
     compatibility="FULL_TRANSITIVE",
     public=True,
 )
+DAY_COUNTED = Topic(DayCounted.topic, DayCounted, "adapter", 2, _YEAR, _SMALL)
 
 TOPICS = (
     VISIT_CLOSED,
@@ -100,6 +102,7 @@ TOPICS = (
     HEALTH_BOOK_ENTRY,
     HEALTH_BOOK_DISPLAYED,
     DEADLINE_CHANGED,
+    DAY_COUNTED,
 )
 OUTBOX_TOPICS = tuple(topic for topic in TOPICS if topic.outbox)
 

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 
 from events.envelope import headers
 from events.his.addresses import Addresses
+from events.his.counter import Counter
 from events.his.errors import SpoolFullError
 from events.his.store import Store
 from events.registry import Registry, RegistryUnreachableError, UnknownSchemaError
@@ -61,6 +62,7 @@ class Publisher:
         self._store = store
         self._addresses = addresses
         self._client_id = client_id
+        self._counter = Counter(store)
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
         self._suspects: set[int] = set()
@@ -94,7 +96,7 @@ class Publisher:
     async def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                async with self._connected() as (producer, serde):
+                async with self._connected() as (producer, serde), self._counter.telling(producer, serde):
                     await self._publish(producer, serde)
             except tuple(_LATER) as error:
                 self._complain(error)
@@ -175,6 +177,7 @@ class Publisher:
         async with Registry(addresses.schema_registry) as registry:
             serde = Serde(registry)
             await serde.prepare(VisitClosed)
+            await self._counter.prepare(serde)
         producer = AIOKafkaProducer(
             bootstrap_servers=addresses.kafka,
             client_id=self._client_id,

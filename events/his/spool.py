@@ -3,7 +3,7 @@
 SQLite in WAL mode with `synchronous=FULL`: a commit is on the disk when it returns (sqlite.org/wal.html §3). With
 `locking_mode=EXCLUSIVE` the file belongs to one process, and no shared memory is mapped that a full disk could tear.
 
-`entry` waits for the broker; `handed` remembers which bytes were which revision, also after they were sent.
+What its tables hold: `spool_schema.py`.
 """
 
 import shutil
@@ -20,6 +20,8 @@ from events.his.disk import MARGIN, DiskRoom, translated
 from events.his.errors import SpoolError, SpoolFullError
 from events.his.revision import Handed, decide
 from events.his.source import DossierInput
+from events.his.spool_schema import SCHEMA, UPGRADES, VERSION
+from events.his.tally import Tally
 from events.visit import TableFile, VisitClosed
 
 DEFAULT_LIMIT = 1024 * 1024 * 1024
@@ -28,39 +30,7 @@ MEMORY = timedelta(days=730)
 
 _FILE = "spool.sqlite3"
 _SHRINK_PAGES = 200
-_VERSION = 1
 _SAME = "WHERE facility = ? AND ma_lk = ? AND revision = ? AND digest = ?"
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS entry (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    facility TEXT NOT NULL,
-    ma_lk TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    closed_at INTEGER NOT NULL, -- Unix milliseconds
-    bytes INTEGER NOT NULL,
-    refused TEXT                -- why the broker will never take it
-);
-CREATE INDEX IF NOT EXISTS entry_of_visit ON entry (facility, ma_lk);
-CREATE TABLE IF NOT EXISTS file (
-    entry INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    kind TEXT,                  -- null: the envelope
-    content BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS file_of_entry ON file (entry, place);
-CREATE TABLE IF NOT EXISTS handed (
-    facility TEXT NOT NULL,
-    ma_lk TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    at INTEGER NOT NULL,        -- Unix seconds
-    PRIMARY KEY (facility, ma_lk, revision, digest)
-) WITHOUT ROWID;
-PRAGMA user_version = {_VERSION};
-COMMIT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +85,14 @@ class Spool:
             except BaseException:
                 self._db.close()
                 raise
+        self.tally = Tally(self._db)
         (self._used,) = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM entry").fetchone()
 
     def _prepare(self, memory: timedelta) -> None:
         # First of all: whatever touches the file before it would map shared memory.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
+        if version not in range(VERSION + 1):
             raise SpoolError("SPOOL_DAMAGED")
         # Nothing is written that need not be: a spool must open, and send, on a disk that is full.
         if version == 0:
@@ -133,7 +104,9 @@ class Spool:
         self._db.execute("PRAGMA secure_delete = FAST")
         self._db.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
         if version == 0:
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
+        for step in range(version, VERSION) if version else ():
+            self._db.executescript(UPGRADES[step])
         oldest = int((datetime.now(UTC) - memory).timestamp())
         if self._db.execute("SELECT 1 FROM handed WHERE at < ? LIMIT 1", (oldest,)).fetchone():
             self._db.execute("DELETE FROM handed WHERE at < ?", (oldest,))
@@ -198,6 +171,7 @@ class Spool:
         for place, file in enumerate(item.dossier.files()):
             self._db.execute("INSERT INTO file VALUES (?, ?, ?, ?)", (entry, place, *file))
         self._used += size
+        self.tally.handed(item.facility, item.closed_at, new=all(revision != handed.revision for handed in before))
         return Placed(event_id(event), revision, repeated, entry)
 
     def _again(self, visit: tuple[str, str], revision: int, digest: bytes) -> int | None:
@@ -246,6 +220,7 @@ class Spool:
 
     def _settle(self, sent: Sequence[int], refused: Mapping[int, str]) -> None:
         with self._transaction():
+            self.tally.moved([*sent, *refused])
             self._remove(sent)
             for position, code in refused.items():
                 self._db.execute("UPDATE entry SET refused = ? WHERE position = ?", (code, position))
@@ -253,6 +228,7 @@ class Spool:
     def drop(self, position: int) -> None:
         """Gives up an entry that was refused; the same bytes handed over again will be taken as new."""
         with self._transaction():
+            self.tally.dropped(position)
             self._db.execute(
                 "DELETE FROM handed WHERE (facility, ma_lk, revision, digest) IN"
                 " (SELECT facility, ma_lk, revision, digest FROM entry WHERE position = ?)",

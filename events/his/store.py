@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from events.day import DayCounted
 from events.his.disk import translated
 from events.his.spool import HandOver, Placed, Refused, Spool
 from events.visit import VisitClosed
@@ -96,6 +97,14 @@ class Store:
     async def reason(self, position: int) -> str | None:
         """See `Spool.reason`."""
         return await self._run(lambda: self._spool.reason(position))
+
+    async def news(self, now: datetime) -> list[DayCounted]:
+        """See `Tally.news`."""
+        return await self._run(lambda: self._spool.tally.news(now))
+
+    async def told(self, counts: Sequence[DayCounted]) -> None:
+        """See `Tally.told`."""
+        await self._run(lambda: self._spool.tally.told(counts))
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _translating, work)

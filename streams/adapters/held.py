@@ -3,6 +3,7 @@
 A decision is one transaction: who decided what and why, the new state, and the clocks that have to look again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -27,6 +28,7 @@ select facility, ma_lk, revision, held_by, state, reason, changed_at, number, nu
 from hold where state <> 'ENDED'
 """  # noqa: S608 - put together from constants
 _OF_VISIT = f"select * from ({_STANDING}) as standing where facility = $1 and ma_lk = $2 order by revision, since"  # noqa: S608
+_OF_VISITS = f"select * from ({_STANDING}) as standing where facility = $1 and ma_lk = any($2::text[])"  # noqa: S608
 _OF_HELD_VISITS = f"""
 select standing.* from ({_STANDING}) as standing join (
     select facility, ma_lk from submission where state = 'HELD' and ($1::text is null or facility = $1)
@@ -83,6 +85,14 @@ async def held_visits(pool: "asyncpg.Pool[asyncpg.Record]", facility: str | None
 async def standings(pool: "asyncpg.Pool[asyncpg.Record] | Connection", facility: str, ma_lk: str) -> list[Standing]:
     """Where every revision of one visit stands, as far as it reached `sign` or the ledger. Raises RetryLater."""
     return [_standing(row) for row in await patiently(lambda: pool.fetch(_OF_VISIT, facility, ma_lk), "database")]
+
+
+async def standings_of(
+    pool: "asyncpg.Pool[asyncpg.Record]", facility: str, visits: Sequence[str]
+) -> list[tuple[str, Standing]]:
+    """Where every revision of these visits stands, with its MA_LK. Raises RetryLater."""
+    rows = await patiently(lambda: pool.fetch(_OF_VISITS, facility, list(visits)), "database")
+    return [(row["ma_lk"], _standing(row)) for row in rows]
 
 
 async def decisions(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> list[dict[str, Any]]:

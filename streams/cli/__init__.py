@@ -22,6 +22,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "list": "streams.cli.facility:facility_list",
         "show": "streams.cli.facility:facility_show",
         "errors": "streams.cli.facility:facility_errors_",
+        "reconcile": "streams.cli.reconcile:facility_reconcile",
     },
     "receipt": {
         "export": "streams.cli.receipt:receipt_export",

@@ -36,6 +36,7 @@ from streams.metrics import BACKLOG, BACKLOG_OLDEST
 from streams.runtime.backlog import Backlog
 from streams.runtime.deadlines import DeadlineProcessor
 from streams.runtime.dispatcher import Dispatcher
+from streams.runtime.flow import FlowProcessor
 from streams.runtime.loop import Loop, Received, Stage, each
 from streams.runtime.outage_watch import OutageWatch
 from streams.runtime.processor import Host, Processor, application
@@ -279,6 +280,12 @@ def deadlines_processor(parts: Parts, producer: Any) -> Processor:
     return DeadlineProcessor(store, parts.serde, producer)
 
 
+def flow_processor(parts: Parts, producer: Any) -> Processor:
+    """What the adapters counted → table `day_count`."""
+    del producer  # it writes no topic
+    return FlowProcessor(parts.pool)
+
+
 async def _beside(loop: Loop, endless: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run())
@@ -313,5 +320,6 @@ PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,
     "deadlines": lambda settings: processor_work(settings, deadlines_processor, DeadlineChanged),
+    "flow": lambda settings: processor_work(settings, flow_processor),
 }
 """Every process of the bus by its name."""

@@ -30,6 +30,7 @@ Work = Callable[[], Awaitable[None]]
 
 BATCH = 500
 LINGER_SECONDS = 0.25
+ALIVE_SECONDS = 5.0
 
 
 class Processor(Protocol):
@@ -73,9 +74,12 @@ class Host:
         records = [_Record(message) for message in messages]
         await self._learn([(record, event) for record in records if (event := await self._event(record)) is not None])
 
+    async def alive(self) -> None:
+        """The event loop comes round."""
+        self.progress = time.monotonic()
+
     async def tick(self, work: Work) -> None:
         """Does what a timer is for."""
-        self.progress = time.monotonic()
         await patiently(work)
 
     async def _learn(self, told: "Sequence[tuple[_Record, Event]]") -> None:
@@ -154,6 +158,7 @@ def application(host: Host, processor: Processor, bootstrap: str, folder: Path) 
             await _or_exit(partial(host.learn, [event.message for event in events]))
 
     app.agent(topic, name=processor.name)(agent)
+    app.timer(ALIVE_SECONDS)(host.alive)
     for work, seconds in processor.timers.items():
         app.timer(seconds)(partial(_or_exit, partial(host.tick, work)))
     return app

@@ -7,8 +7,9 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from events.day import DayCounted
 from events.serde import Serde
-from events.topics import OUTBOX_TOPICS, TOPICS, Topic, topic_named
+from events.topics import DAY_COUNTED, OUTBOX_TOPICS, TOPICS, Topic, topic_named
 from streams.config import Settings
 from streams.domain.submission import Outcome
 from streams.runtime import processes
@@ -68,12 +69,14 @@ def test_an_event_names_its_writer_as_its_source(topic: Topic) -> None:
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_every_topic_is_read_or_is_public_or_is_an_end(topic: Topic) -> None:
     read = {event for stage in STAGES if stage.name != "record" for event in stage.inputs} | set(TELLING)
+    read |= {DayCounted}
     read |= set(get_args(get_type_hints(take_over)["visits"]))
     assert topic.event in read or topic.public or topic.name in ENDS
 
 
-def test_every_event_is_recorded() -> None:
-    assert sorted(topic.name for topic in TOPICS) == sorted(topic.name for topic in topics(RECORDED))
+def test_every_event_about_a_visit_is_recorded() -> None:
+    recorded = [*topics(RECORDED), DAY_COUNTED]  # a count is about a day
+    assert sorted(topic.name for topic in TOPICS) == sorted(topic.name for topic in recorded)
 
 
 @pytest.mark.parametrize(("function", "argument"), [(validate, "visit"), (sign, "visit")])

@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from events.envelope import event_id
 from events.his import Adapter, RefusedError
 from events.topics import VISIT_CLOSED
 from infra.embedded.parts import Addresses, Parts
 from tests.support.eventually import eventually
-from tests.support.his import Bus, dossier, ids, some_facility
+from tests.support.his import Bus, dossier, ids, set_limit, some_facility
 
 
 @pytest.fixture
@@ -200,14 +198,3 @@ async def test_leaving_does_not_wait_for_a_bus_that_is_away(
 
 async def arrived(bus: Bus, facility: str, ma_lk: str) -> bool:
     return ma_lk in {item.event.ma_lk for item in await bus.arrived(facility)}
-
-
-async def set_limit(bus: Bus, size: int) -> None:
-    """The broker's own limit of a message, as an administrator might have set it too low."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bus.addresses.kafka)
-    await admin.start()
-    try:
-        resource = ConfigResource(ConfigResourceType.TOPIC, VISIT_CLOSED.name, configs={"max.message.bytes": str(size)})
-        await admin.alter_configs([resource])
-    finally:
-        await admin.close()

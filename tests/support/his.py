@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from events.envelope import Meta, read_headers
 from events.registry import Registry
@@ -86,3 +88,14 @@ class Bus:
 def ids(arrived: Sequence[Arrived]) -> list[str]:
     """Event ids in their order."""
     return [item.meta.id for item in arrived]
+
+
+async def set_limit(bus: Bus, size: int) -> None:
+    """The broker's own limit of a message, as an administrator might have set it too low."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bus.addresses.kafka)
+    await admin.start()
+    try:
+        resource = ConfigResource(ConfigResourceType.TOPIC, VISIT_CLOSED.name, configs={"max.message.bytes": str(size)})
+        await admin.alter_configs([resource])
+    finally:
+        await admin.close()

@@ -204,7 +204,7 @@ def test_a_file_that_is_no_spool_is_not_touched(tmp_path: Path) -> None:
 def test_a_spool_of_a_later_version_is_not_touched(tmp_path: Path) -> None:
     Spool(tmp_path).close()
     with sqlite3.connect(tmp_path / "spool.sqlite3") as later:
-        later.execute("PRAGMA user_version = 2")
+        later.execute("PRAGMA user_version = 99")
     later.close()
     with pytest.raises(SpoolError) as caught:
         Spool(tmp_path)
