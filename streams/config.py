@@ -44,6 +44,17 @@ class Settings(BaseSettings):
     ] = None
 
     kafka_bootstrap_servers: Annotated[str, Field(description="Kafka; empty: embedded")] = ""
+    kafka_session: Annotated[
+        float, Field(ge=1, description="Seconds of silence after which Kafka gives a worker's partitions to others")
+    ] = 10.0
+    instance: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]{0,240}$",
+            description="Name of this worker, unique in its stage (validate-2.HOST): Kafka keeps its partitions for it"
+            " while it restarts",
+        ),
+    ] = ""
     kafka_brokers: Annotated[int, Field(description="Brokers of the embedded Kafka: 1, or 3 that survive one")] = 1
     database_url: Annotated[str, Field(description="PostgreSQL; empty: embedded", repr=False)] = ""
     schema_registry_url: Annotated[str, Field(description="Registry, Confluent's REST interface; empty: embedded")] = ""
@@ -57,6 +68,7 @@ class Settings(BaseSettings):
         "info"
     )
 
+    workers: Annotated[int, Field(ge=1, le=9, description="Processes of each stage that `run` starts")] = 1
     batch_records: Annotated[int, Field(ge=1, le=5000, description="Most records that a stage takes at once")] = 200
     poison_per_minute: Annotated[int, Field(ge=0, description="Dead letters a minute beyond which a stage stops")] = 20
     dossier_max_bytes: Annotated[
@@ -74,6 +86,13 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="Seconds between two tries of what a facility's broken privacy list holds up")
     ] = 30.0
     retry_scale: Annotated[float, Field(gt=0, description="Multiplies the waiting times between attempts")] = 1.0
+    transaction_idle: Annotated[
+        float, Field(gt=0, description="Seconds of silence after which PostgreSQL ends a transaction of ours")
+    ] = 30.0
+    relay_lease: Annotated[
+        float,
+        Field(gt=0, description="Seconds after which a relay that carries nothing, though rows wait, is replaced"),
+    ] = 30.0
     outbox_keep: Annotated[float, Field(ge=0, description="Seconds that relayed outbox rows are kept for repair")] = (
         3600.0
     )
@@ -100,6 +119,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def worker(self) -> str:
+        """The part of `instance` that tells the workers of one machine apart."""
+        return self.instance.partition(".")[0]
 
     @property
     def parts_dir(self) -> Path:

@@ -1,6 +1,7 @@
 """Kafka clients as every process of the product uses them; the reasons of the settings are in docs/decisions/."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
@@ -15,6 +16,31 @@ TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 AWAY = (KafkaConnectionError, KafkaError, OSError, TimeoutError)
 """What the client raises while the broker restarts, elects, or is out of reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """How a worker belongs to its consumer group.
+
+    After `session` seconds of silence its partitions go to others. With an `instance`, a name that no other worker of
+    the group has, they wait that long for it also when it ends: a restart moves nothing (static membership, KIP-345).
+    Two with the same name would take the partitions from each other without end.
+    """
+
+    session: float = 10.0
+    instance: str = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For `consumer`."""
+        return {
+            "session_timeout_ms": round(self.session * 1000),
+            "heartbeat_interval_ms": round(min(1.0, self.session / 4) * 1000),
+            "group_instance_id": self.instance or None,
+        }
+
+
+DYNAMIC = Membership()
 
 
 def producer(bootstrap: str, client_id: str, **more: Any) -> Any:
@@ -40,12 +66,10 @@ def consumer(bootstrap: str, group: str | None, topics: Sequence[str] = (), **mo
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",  # never latest: `committed()` may answer None while the coordinator moves
         "isolation_level": "read_committed",
-        "session_timeout_ms": 10_000,
-        "heartbeat_interval_ms": 1_000,
         "max_poll_interval_ms": 600_000,
         "fetch_max_wait_ms": 200,
         "max_partition_fetch_bytes": 4 * 1024 * 1024,
-    } | more
+    } | (DYNAMIC.settings | more)
     return aiokafka.AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, **settings)
 
 

@@ -20,6 +20,7 @@ UNREACHABLE: tuple[type[BaseException], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # we were frozen for longer than a transaction may be silent
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the server's last words reached an idle connection, which asyncpg then cannot use
     asyncpg.InsufficientResourcesError,  # disk, memory or connections have run out
@@ -33,10 +34,25 @@ UNREACHABLE: tuple[type[BaseException], ...] = (
 """What may pass by itself, or by an operator's hand: it says nothing about the record that was being processed."""
 
 
-async def connect(url: str, size: int = 8) -> "asyncpg.Pool[asyncpg.Record]":
-    """A pool of at most `size` connections. Raises RetryLater while the database is away."""
+async def connect(
+    url: str, size: int = 8, idle: float = 30.0, name: str = "healthbook"
+) -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool of at most `size` connections. Raises RetryLater while the database is away.
+
+    A process that is frozen in a transaction would keep its locks for ever: after `idle` seconds without a word, or of
+    an answer that it does not take, the server ends the transaction. `name` is what `pg_stat_activity` shows.
+    """
+    milliseconds = str(round(idle * 1000))
+    settings = {
+        "application_name": name,
+        "idle_in_transaction_session_timeout": milliseconds,
+        "tcp_user_timeout": milliseconds,
+    }
     return await patiently(
-        lambda: asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=60, timeout=10), "database"
+        lambda: asyncpg.create_pool(
+            url, min_size=1, max_size=size, command_timeout=60, timeout=10, server_settings=settings
+        ),
+        "database",
     )
 
 

@@ -44,6 +44,13 @@ select seq, key, headers, value from (
 _WAITING = """
 select topic, partition from outbox_shard join outbox_floor using (topic, partition) where last_seq > seq
 """
+# Advisory locks of two keys have objsubid 2.
+_REPLACE = """
+select pg_terminate_backend(pid) from pg_locks
+where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+    and classid = $1 and objid = $2 and objsubid = 2 and granted and pid <> pg_backend_pid()
+"""
+_FLOOR = "select seq from outbox_floor where topic = $1 and partition = $2"
 _LAST = "select last_seq from outbox_shard where topic = $1 and partition = $2"
 _SET_FLOOR = "update outbox_floor set seq = $3, next_offset = $4 where topic = $1 and partition = $2"
 _CLEAN = """
@@ -80,6 +87,8 @@ class Shard:
     topic: str
     partition: int
     waiting: asyncio.Event
+    seen: tuple[int, float] = (-1, 0.0)
+    """The floor at which another relay was seen to have work, and since when (monotonic seconds)."""
 
     def __str__(self) -> str:
         return f"{self.topic}-{self.partition}"
@@ -91,12 +100,22 @@ class Shard:
 
 
 class Relay:
-    """Relays every shard. `run` returns only by cancellation or with Fatal."""
+    """Relays every shard. `run` returns only by cancellation or with Fatal.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", bootstrap: str, keep_seconds: float = 3600.0) -> None:
+    A relay that has carried nothing of a shard for `lease` seconds, though rows wait, is replaced by one that runs.
+    """
+
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        bootstrap: str,
+        keep_seconds: float = 3600.0,
+        lease: float = 30.0,
+    ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
         self._keep_seconds = keep_seconds
+        self._lease = lease
         self._partitions = {topic.name: topic.partitions for topic in OUTBOX_TOPICS}
         self._shards = [
             Shard(topic.name, partition, asyncio.Event())
@@ -149,6 +168,7 @@ class Relay:
         async with self._pool.acquire() as connection:
             if not await connection.fetchval("select pg_try_advisory_lock($1, $2)", _LOCK_SPACE, shard.lock):
                 shard.waiting.clear()  # another relay has it; the poller asks again
+                await self._replace_if_stuck(shard, connection)
                 return
             try:
                 await self._relay(shard, connection)
@@ -156,12 +176,22 @@ class Relay:
                 if not connection.is_closed():
                     await connection.execute("select pg_advisory_unlock($1, $2)", _LOCK_SPACE, shard.lock)
 
+    async def _replace_if_stuck(self, shard: Shard, connection: Any) -> None:
+        """A frozen relay keeps its lock. Ending its database session frees it; fencing refuses what it still sends."""
+        floor, now = await connection.fetchval(_FLOOR, shard.topic, shard.partition), time.monotonic()
+        if floor != shard.seen[0]:
+            shard.seen = (floor, now)
+        elif now - shard.seen[1] > self._lease:
+            log.warning("a relay is stuck and is replaced", shard=str(shard), seconds=self._lease)
+            await connection.execute(_REPLACE, _LOCK_SPACE, shard.lock)
+            shard.seen = (floor, now)
+
     async def _relay(self, shard: Shard, connection: Any) -> None:
         producer = kafka.producer(
             self._bootstrap,
             f"relay-{shard}",
             transactional_id=f"healthbook-relay-{shard}",
-            transaction_timeout_ms=30_000,
+            transaction_timeout_ms=round(self._lease * 1000),
         )
         await kafka.start(producer, "relay")  # InitProducerId: from here on no predecessor can commit
         try:

@@ -91,13 +91,20 @@ class Loop:
     """Runs one stage on Kafka until told to stop."""
 
     def __init__(
-        self, stage: Stage, bootstrap: str, serde: Serde, *, batch_records: int = 200, poison_per_minute: int = 20
+        self,
+        stage: Stage,
+        bootstrap: str,
+        serde: Serde,
+        *,
+        batch_records: int = 200,
+        poison_per_minute: int = 20,
+        membership: kafka.Membership = kafka.DYNAMIC,
     ) -> None:
         self._stage = stage
         self._serde = serde
         self._batch_records = batch_records
         self._inputs = {event.topic: event for event in stage.inputs}  # type: ignore[attr-defined]
-        self._consumer = kafka.consumer(bootstrap, stage.name, client_id=stage.name)
+        self._consumer = kafka.consumer(bootstrap, stage.name, client_id=stage.name, **membership.settings)
         self._producer = kafka.producer(bootstrap, stage.name)
         self._dead_letters = DeadLetters(stage.name, self._producer, poison_per_minute)
         self._stopping = asyncio.Event()

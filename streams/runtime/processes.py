@@ -64,7 +64,8 @@ class Parts:
 async def connected(settings: Settings, connections: int = 8) -> AsyncIterator[Parts]:
     """Database and registry. Raises RetryLater while one is away."""
     async with Registry(settings.schema_registry_url) as registry:
-        pool = await postgres.connect(settings.database_url, connections)
+        name = settings.instance or "healthbook"
+        pool = await postgres.connect(settings.database_url, connections, settings.transaction_idle, name)
         try:
             yield Parts(settings, pool, Serde(registry))
         finally:
@@ -97,7 +98,12 @@ def _loop(parts: Parts, stage: Stage) -> Loop:
         parts.serde,
         batch_records=parts.settings.batch_records,
         poison_per_minute=parts.settings.poison_per_minute,
+        membership=_membership(parts.settings),
     )
+
+
+def _membership(settings: Settings) -> kafka.Membership:
+    return kafka.Membership(settings.kafka_session, settings.instance)
 
 
 def _show_backlog(loop: Loop, more: Callable[[], Backlog] = Backlog) -> None:
@@ -237,7 +243,7 @@ def relay_work(settings: Settings) -> Work:
         async with connected(settings, connections=24) as parts:
             async with parts.pool.acquire() as connection:
                 await declare_shards(connection)
-            relay = Relay(parts.pool, settings.kafka_bootstrap_servers, settings.outbox_keep)
+            relay = Relay(parts.pool, settings.kafka_bootstrap_servers, settings.outbox_keep, settings.relay_lease)
             health.progress = lambda: relay.progress
             await _until(stopping, health, relay.run())
 
@@ -256,7 +262,8 @@ def processor_work(settings: Settings, build: Callable[[Parts, Any], Processor],
                 processor = build(parts, producer)
                 host = Host(processor, parts.serde, producer, settings.poison_per_minute)
                 health.progress = lambda: host.progress
-                app = application(host, processor, settings.kafka_bootstrap_servers, settings.home / "faust")
+                folder = settings.home / "faust"
+                app = application(host, processor, settings.kafka_bootstrap_servers, folder, _membership(settings))
                 await app.start()
                 health.ready = True
                 await stopping.wait()

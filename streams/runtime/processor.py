@@ -19,6 +19,7 @@ import structlog
 from events.envelope import Event
 from events.registry import RegistryUnreachableError
 from events.serde import Serde, UndecodableError
+from streams.adapters.kafka import Membership
 from streams.errors import Reason, RetryLater
 from streams.metrics import EVENTS
 from streams.runtime.dead_letters import DeadLetters
@@ -133,7 +134,7 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
             wait = min(wait * 2, 30.0)
 
 
-def application(host: Host, processor: Processor, bootstrap: str, folder: Path) -> Any:
+def application(host: Host, processor: Processor, bootstrap: str, folder: Path, membership: Membership) -> Any:
     """The Faust app: one agent over all topics that the processor reads, and its timers. Faust wants a `folder`."""
     app = faust.App(
         processor.name,
@@ -145,6 +146,9 @@ def application(host: Host, processor: Processor, bootstrap: str, folder: Path) 
         broker_commit_interval=1.0,
         stream_wait_empty=False,
         consumer_auto_offset_reset="earliest",
+        broker_session_timeout=membership.session,
+        broker_heartbeat_interval=membership.session / 4,
+        consumer_group_instance_id=membership.instance or None,
     )
     topic = app.topic(
         *(event.topic for event in processor.reads),

@@ -121,6 +121,7 @@ def _app(health: Health) -> web.Application:
 def _announce(name: str, settings: Settings, runner: web.AppRunner) -> None:
     """Writes where this process listens, so that `status` and Prometheus find it although the port is free-chosen."""
     host, port = runner.addresses[0][:2]
+    name = settings.worker or name
     folder = settings.home / "run" / "http"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -59,6 +61,7 @@ class System:
             "HEALTHBOOK_DATABASE_URL": self.settings.database_url,
             "HEALTHBOOK_SCHEMA_REGISTRY_URL": self.settings.schema_registry_url,
             "HEALTHBOOK_GATEWAY_URL": self.settings.gateway_url,
+            "HEALTHBOOK_INSTANCE": f"{name}.{socket.gethostname()}",
             "HEALTHBOOK_HTTP_PORT": str(keep_port(self.home, f"http-{name}")),
             "HEALTHBOOK_CONSOLE_PORT": str(self.settings.console_port),
         }
@@ -90,9 +93,10 @@ async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> As
         registry=settings.schema_registry_url or None,
         brokers=settings.kafka_brokers,
     )
-    commands = {**others, CONSOLE: [CONSOLE], **{name: ["stage", name] for name in PROCESSES}}
+    commands = {**others, CONSOLE: [CONSOLE], **_workers(settings.workers)}
     async with parts as addresses, AsyncExitStack() as stopping:
         system = System(_with(settings, addresses))
+        shutil.rmtree(_announcements(system.home), ignore_errors=True)  # of workers that run no more
         await prepare(system.settings)
         stopping.push_async_callback(_stop, system)
         with first_failure():
@@ -111,6 +115,15 @@ async def running(settings: Settings, others: Mapping[str, Sequence[str]]) -> As
                 finally:
                     for task in watching:
                         task.cancel()
+
+
+def _workers(number: int) -> dict[str, list[str]]:
+    """Every process of the bus by the name of its worker: validate, validate-2…"""
+    return {
+        stage if count == 1 else f"{stage}-{count}": ["stage", stage]
+        for stage in PROCESSES
+        for count in range(1, number + 1)
+    }
 
 
 def _with(settings: Settings, addresses: Addresses) -> Settings:
@@ -184,8 +197,12 @@ def _write_addresses(system: System) -> None:
 
 def listening(home: Path) -> dict[str, dict[str, Any]]:
     """Where each process listens for probes and Prometheus, as it wrote itself: name → {name, pid, url}."""
-    files = sorted((home / "run" / "http").glob("*.json"))
+    files = sorted(_announcements(home).glob("*.json"))
     return {told["name"]: told for told in (json.loads(file.read_text(encoding="utf-8")) for file in files)}
+
+
+def _announcements(home: Path) -> Path:
+    return home / "run" / "http"
 
 
 async def _stop(system: System) -> None:

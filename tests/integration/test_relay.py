@@ -117,8 +117,10 @@ async def more_than(before: int, kafka: str, topic: Topic) -> bool:
 
 
 @asynccontextmanager
-async def relaying(pool: "asyncpg.Pool[asyncpg.Record]", kafka: str) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.create_task(Relay(pool, kafka).run())
+async def relaying(
+    pool: "asyncpg.Pool[asyncpg.Record]", kafka: str, lease: float = 30.0
+) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(Relay(pool, kafka, lease=lease).run())
     try:
         yield task
     finally:
@@ -189,6 +191,40 @@ async def test_a_relay_that_is_killed_at_any_moment_loses_and_repeats_nothing(
             return await committed(kafka, only_held) == await expected(pool, only_held)
 
         await eventually(all_there, timeout=60)
+
+
+async def test_a_frozen_relay_is_replaced_and_what_it_sends_late_is_refused(
+    kafka: str,
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    database_url: str,
+    serde: Serde,
+    only_held: Topic,
+) -> None:
+    await create(kafka, only_held)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(RELAY_PROCESS), database_url, kafka, only_held.name, str(only_held.partitions)
+    )
+
+    async def all_there() -> bool:
+        return await committed(kafka, only_held) == await expected(pool, only_held)
+
+    try:
+        await put(pool, serde, range(40))
+        await eventually(all_there, timeout=60, message="it relays")
+        await put(pool, serde, range(40, 400))
+        process.send_signal(signal.SIGSTOP)  # with these rows on their way
+        await put(pool, serde, range(400, 440))
+        async with relaying(pool, kafka, lease=1.0):
+            await eventually(all_there, timeout=60, message="another one carries on while it is frozen")
+            process.send_signal(signal.SIGCONT)
+            for start in range(440, 640, 20):
+                await put(pool, serde, range(start, start + 20))
+            await eventually(all_there, timeout=60)
+        await put(pool, serde, range(640, 660))
+        await eventually(all_there, timeout=60, message="it begins anew where the log ends")
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def test_a_log_that_lost_its_records_is_refused(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from confluent_kafka import Consumer, TopicPartition
 
@@ -18,6 +17,7 @@ from infra.embedded.parts import Addresses, Parts
 from streams.adapters import kafka as clients
 from streams.adapters.topic_admin import Declared, apply, plan
 from tests.conftest import new_home
+from tests.support.durability import brokers_are_as_promised
 from tests.support.eventually import eventually
 from tests.support.his import Bus, dossier, ids, some_facility
 
@@ -130,15 +130,7 @@ async def test_every_topic_is_on_three_brokers_and_a_write_needs_two(three: Part
     topics = await described(bootstrap)
     assert {topic.name for topic in TOPICS} | {topic.dlq for topic in TOPICS} | set(INTERNAL) <= set(topics)
     assert {len(each["replicas"]) for partitions in topics.values() for each in partitions} == {3}
-    assert set((await in_force(bootstrap, list(topics), "min.insync.replicas")).values()) == {"2"}
-
-
-async def in_force(bootstrap: str, topics: list[str], setting: str) -> dict[str, str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])
-    await admin.close()
-    return {found[3]: dict(entry[:2] for entry in found[4])[setting] for found in answers[0].resources}
+    await brokers_are_as_promised(bootstrap, "three")
 
 
 async def test_a_topic_with_too_few_replicas_is_told_and_not_touched(three: Parts, unique: Unique) -> None:
