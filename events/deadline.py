@@ -19,7 +19,11 @@ class DeadlineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeadlineChanged:
-    """A clock of one revision of a visit entered a state. `late` stays true once its due time passed unmet."""
+    """A clock of one revision of a visit entered a state, or reached a warning mark in it.
+
+    `late` stays true once its due time passed unmet. `warned`: highest mark reached, in percent of the time. A
+    `provisional` clock counts from a sending whose answer was lost; the receipt corrects start, due time and `late`.
+    """
 
     topic: ClassVar[str] = "deadline.changed.v1"
     stage: ClassVar[str] = "deadlines"
@@ -34,6 +38,8 @@ class DeadlineChanged:
     stopped_at: datetime | None
     late: bool
     reason: str | None
+    warned: int = 0
+    provisional: bool = False
 
     @property
     def key(self) -> str:
@@ -42,5 +48,5 @@ class DeadlineChanged:
 
     @property
     def occurrence(self) -> str:
-        """A clock enters each state at most once for one start."""
-        return f"{self.state}|{self.started_at.isoformat()}"
+        """A clock enters each state, and reaches each mark in it, at most once for one start."""
+        return f"{self.state}|{self.warned}|{self.started_at.isoformat()}"

@@ -132,3 +132,38 @@ class HealthBookDisplayed:
     def occurrence(self) -> str:
         """A repeated acknowledgement is the same event."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthBookReminder:
+    """The display side has not acknowledged this version, and so much of its time is gone (`mark`, in percent).
+
+    The entry is offered again where it lies: `entry_offset` in partition `entry_partition` of its topic. It is the same
+    record, so that whoever reads the entries sees each version once.
+    """
+
+    topic: ClassVar[str] = "health-book.reminder.v1"
+    stage: ClassVar[str] = "deadlines"
+
+    entry_id: str
+    version: int
+    mark: int
+    received_at: datetime
+    due_at: datetime
+    entry_partition: int
+    entry_offset: int
+
+    @property
+    def key(self) -> str:
+        """The entry's own key."""
+        return self.entry_id
+
+    @property
+    def revision(self) -> int:
+        """The revision that is to be shown."""
+        return self.version
+
+    @property
+    def occurrence(self) -> str:
+        """One reminder for each mark."""
+        return str(self.mark)

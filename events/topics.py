@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from events.day import DayCounted
 from events.deadline import DeadlineChanged
-from events.health_book import HealthBookDisplayed, HealthBookEntry
+from events.health_book import HealthBookDisplayed, HealthBookEntry, HealthBookReminder
 from events.visit import (
     VisitAccepted,
     VisitClosed,
@@ -78,6 +78,16 @@ HEALTH_BOOK_DISPLAYED = Topic(
     compatibility="FULL_TRANSITIVE",
     public=True,
 )
+HEALTH_BOOK_REMINDER = Topic(
+    HealthBookReminder.topic,
+    HealthBookReminder,
+    "deadlines",
+    2,
+    _DAYS_30,
+    _SMALL,
+    compatibility="FULL_TRANSITIVE",
+    public=True,
+)
 DEADLINE_CHANGED = Topic(
     DeadlineChanged.topic,
     DeadlineChanged,
@@ -101,6 +111,7 @@ TOPICS = (
     VISIT_LATE_VERDICT,
     HEALTH_BOOK_ENTRY,
     HEALTH_BOOK_DISPLAYED,
+    HEALTH_BOOK_REMINDER,
     DEADLINE_CHANGED,
     DAY_COUNTED,
 )

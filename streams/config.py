@@ -4,6 +4,7 @@ A secret may come from a file: `HEALTHBOOK_DATABASE_URL_FILE=/run/secrets/databa
 """
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +98,9 @@ class Settings(BaseSettings):
         3600.0
     )
     receipt_target: Annotated[float, Field(gt=0, description="Clock closed → receipt: seconds")] = 15 * 60.0
+    receipt_rule_from: Annotated[
+        date | None, Field(description="First day on which the rule of 3 hours stands in the place of that target")
+    ] = None
     send_horizon: Annotated[
         float, Field(gt=0, description="Seconds after closing until a visit without an answer is held")
     ] = 24 * 3600.0

@@ -43,6 +43,16 @@ DEADLINE_NEAREST = Gauge(
     "Seconds left for the most urgent running clock; negative when past",
     ["clock"],
 )
+DEADLINE_PREDICTED_BREACHES = Gauge(
+    "healthbook_deadline_predicted_breaches",
+    "Of the clocks that run and are not late, how many will be at the present drain rate",
+    ["clock"],
+)
+DEADLINE_PREDICTED_BREACH = Gauge(
+    "healthbook_deadline_predicted_breach_timestamp_seconds",
+    "When the first of them will be late (Unix time); 0 while none will",
+    ["clock"],
+)
 BACKLOG = Gauge("healthbook_backlog", "Events that wait for a stage", ["stage"])
 BACKLOG_OLDEST = Gauge("healthbook_backlog_oldest_seconds", "Age of the oldest event that waits for a stage", ["stage"])
 GATEWAY_REQUESTS = Counter(

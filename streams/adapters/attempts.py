@@ -150,6 +150,9 @@ with result as (
     from result left join changed on changed.id = result.submission and changed.attempts = result.number
     where attempt.submission = result.submission and attempt.number = result.number
         and (attempt.result is null or (attempt.code = $16 and result.code <> $16))
+), wake as (
+    insert into deadline_wake (facility, ma_lk)
+    select facility, ma_lk from result join submission on submission.id = result.submission where class = 'UNKNOWN'
 )
 select id, attempts, state from changed
 """

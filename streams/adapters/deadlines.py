@@ -1,8 +1,11 @@
-"""Where the clocks are kept (tables `deadline_facts` and `deadline`): the truth of the processor `deadlines`."""
+"""Where the clocks are kept (tables `deadline_facts` and `deadline`): the truth of the processor `deadlines`.
 
-from collections import defaultdict
+What it tells of them: `deadline_news.py`. What is counted: `deadline_figures.py`.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from functools import reduce
 from itertools import groupby
@@ -10,30 +13,39 @@ from typing import Any
 
 import asyncpg
 
-from events.deadline import DeadlineChanged, DeadlineState
+from events.deadline import DeadlineState
 from streams.adapters.outbox import Connection
 from streams.adapters.postgres import patiently
 from streams.sla.calendar import Decreed, nothing_decreed
-from streams.sla.deadline import Clock, Deadline, Facts, deadlines
-from streams.sla.facts import merge
+from streams.sla.clock import Clock
+from streams.sla.deadline import Deadline, deadlines
+from streams.sla.facts import Facts, merge
 
 _ONE_AT_A_TIME = 0x646C  # advisory lock: two workers must not compute one visit's clocks from half of its facts
 
-_ADD_FACTS = """
-insert into deadline_facts as known
-    (facility, ma_lk, revision, closed_at, received_at, displayed_at, stopped_by, not_due_because, late_verdict_at)
-select * from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
-    $7::text[], $8::text[], $9::timestamptz[])
+_TOLD = {
+    "facility": "text",
+    "ma_lk": "text",
+    "revision": "bigint",
+    "closed_at": "timestamptz",
+    "received_at": "timestamptz",
+    "displayed_at": "timestamptz",
+    "stopped_by": "text",
+    "not_due_because": "text",
+    "late_verdict_at": "timestamptz",
+    "entry_partition": "integer",
+    "entry_offset": "bigint",
+}
+"""The facts that events tell, as columns."""
+
+_ADD_FACTS = f"""
+insert into deadline_facts as known ({", ".join(_TOLD)})
+select * from unnest({", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TOLD.values(), 1))})
 on conflict (facility, ma_lk, revision) do update set
-    closed_at = least(known.closed_at, excluded.closed_at),
-    received_at = least(known.received_at, excluded.received_at),
-    displayed_at = least(known.displayed_at, excluded.displayed_at),
-    stopped_by = least(known.stopped_by, excluded.stopped_by),
-    not_due_because = least(known.not_due_because, excluded.not_due_because),
-    late_verdict_at = least(known.late_verdict_at, excluded.late_verdict_at)
-"""
-# No event tells that the gateway has the same content already (GATEWAY §12.4), or that a person gave a held revision
-# up: the ledger knows, and table `hold` what never came so far.
+    {", ".join(f"{name} = least(known.{name}, excluded.{name})" for name in list(_TOLD)[3:])}
+"""  # noqa: S608 - put together from constants
+# What no event tells the ledger and table `hold` know: that the gateway has the same content already (GATEWAY §12.4),
+# that a person gave a held revision up, that the answer to a sending was lost (HEALTHBOOK §5), that it names nobody.
 _FACTS = """
 select facility, ma_lk, revision, deadline_facts.closed_at, received_at, displayed_at,
     coalesce(
@@ -41,43 +53,44 @@ select facility, ma_lk, revision, deadline_facts.closed_at, received_at, display
         (select min(hold.reason) from hold where state = 'NOT_DUE' and (hold.facility, hold.ma_lk, hold.revision)
             = (deadline_facts.facility, deadline_facts.ma_lk, deadline_facts.revision))
     ) as stopped_by,
-    not_due_because, late_verdict_at
+    coalesce(not_due_because, case when submission.person_key_kind = 'NONE' then 'NO_IDENTIFIER' end)
+        as not_due_because,
+    late_verdict_at, entry_partition, entry_offset,
+    (select min(started_at) from submission_attempt where submission = submission.id and (result = 'UNKNOWN' or late))
+        as lost_since
 from deadline_facts join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
 left join submission using (facility, ma_lk, revision)
 order by facility, ma_lk, revision
 """
-_KNOWN = """
-select clock, facility, ma_lk, revision, started_at, due_at, state, stopped_at, late, reason, next_look_at
+_COLUMNS = tuple(field.name for field in fields(Deadline))
+KNOWN = f"""
+select {", ".join(_COLUMNS)}
 from deadline join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
-"""
-_WRITE = """
-insert into deadline
-    (clock, facility, ma_lk, revision, started_at, due_at, state, stopped_at, late, reason, next_look_at)
+"""  # noqa: S608
+# To be told again: a state, a mark or a start that is new.
+_WRITE = f"""
+insert into deadline ({", ".join(_COLUMNS)})
 select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-    $8::timestamptz[], $9::boolean[], $10::text[], $11::timestamptz[])
-on conflict (clock, facility, ma_lk, revision) do update set
-    started_at = excluded.started_at, due_at = excluded.due_at, state = excluded.state,
-    stopped_at = excluded.stopped_at, late = excluded.late, reason = excluded.reason,
-    next_look_at = excluded.next_look_at
+    $8::timestamptz[], $9::boolean[], $10::text[], $11::timestamptz[], $12::integer[], $13::boolean[], $14::integer[])
+on conflict (facility, ma_lk, revision, clock) do update set
+    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[4:])},
+    announced = deadline.announced and (deadline.state, deadline.warned, deadline.started_at)
+        is not distinct from (excluded.state, excluded.warned, excluded.started_at)
+"""  # noqa: S608
+_COUNT = """
+insert into deadline_count as known (clock, state, running, number)
+select * from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[])
+on conflict (clock, state, running) do update set number = known.number + excluded.number
 """
-_DUE = "select distinct facility, ma_lk from deadline where next_look_at <= $1 limit $2"
-# Long ago by every clock, so that it comes up at the next look.
-_LOOK_AGAIN = "update deadline set next_look_at = started_at where facility = $1 and ma_lk = $2 and revision = $3"
-_UNANNOUNCED = """
-select clock, facility, ma_lk, revision, state, started_at, due_at, stopped_at, late, reason
-from deadline where announced is distinct from state limit $1
+DUE = """
+select distinct facility, ma_lk from (
+    select facility, ma_lk from deadline where next_look_at <= $1 order by next_look_at limit $2
+) as due
 """
-_ANNOUNCED = """
-update deadline set announced = told.state
-from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])
-    as told (clock, facility, ma_lk, revision, state)
-where (deadline.clock, deadline.facility, deadline.ma_lk, deadline.revision)
-    = (told.clock, told.facility, told.ma_lk, told.revision)
+_WOKEN = """
+delete from deadline_wake where id in (select id from deadline_wake order by id limit $1) returning facility, ma_lk
 """
-_SUMMARY = """
-select clock, state, count(*) as number, min(due_at) filter (where stopped_at is null) as nearest
-from deadline group by clock, state
-"""
+_WAKE = "insert into deadline_wake (facility, ma_lk) values ($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +102,13 @@ class Change:
 
 
 class PostgresDeadlines:
-    """Facts in, clocks out, in one transaction each time."""
+    """Facts in, clocks out, in one transaction each time. `now` is for tests: else it is the database's time."""
 
     def __init__(
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
         clocks: Sequence[Clock],
-        now: Callable[[], datetime],
+        now: Callable[[], datetime] | None = None,
         decreed: Decreed = nothing_decreed,
     ) -> None:
         self._decreed = decreed
@@ -112,47 +125,40 @@ class PostgresDeadlines:
         return await patiently(lambda: self._learn(merged), "database") if merged else []
 
     async def look(self, limit: int = 1000) -> list[Change]:
-        """Moves the clocks whose time has come, at most those of `limit` visits."""
+        """Moves the clocks whose time has come, and those that were woken; at most `limit` of each."""
         return await patiently(lambda: self._look(limit), "database")
-
-    async def unannounced(self, limit: int = 500) -> list[DeadlineChanged]:
-        """Changes that deadline.changed.v1 has not told yet."""
-        rows = await patiently(lambda: self._pool.fetch(_UNANNOUNCED, limit), "database")
-        return [DeadlineChanged(**{**row, "state": DeadlineState(row["state"])}) for row in rows]
-
-    async def announced(self, told: Sequence[DeadlineChanged]) -> None:
-        """These changes are on the topic. A crash before this call tells them again, under the same id."""
-        columns = _columns([(item.clock, item.facility, item.ma_lk, item.revision, str(item.state)) for item in told])
-        await patiently(lambda: self._pool.execute(_ANNOUNCED, *columns), "database")
-
-    async def summary(self) -> list[asyncpg.Record]:
-        """For each clock and state: how many, and the nearest due time among the running ones."""
-        return await patiently(lambda: self._pool.fetch(_SUMMARY), "database")
 
     async def of_visit(self, facility: str, ma_lk: str) -> list[Deadline]:
         """All clocks of one visit."""
-        rows = await self._pool.fetch(_KNOWN, [facility], [ma_lk])
-        return sorted((_deadline(row) for row in rows), key=lambda deadline: (deadline.revision, deadline.clock))
+        rows = await self._pool.fetch(KNOWN, [facility], [ma_lk])
+        return sorted(map(deadline_of, rows), key=lambda deadline: (deadline.revision, deadline.clock))
 
     async def _learn(self, merged: Sequence[Facts]) -> list[Change]:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("select pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
-            await connection.execute(_ADD_FACTS, *_columns([astuple(facts) for facts in merged]))
-            return await self._move(connection, {(facts.facility, facts.ma_lk) for facts in merged})
+            await connection.execute(_ADD_FACTS, *columns([[getattr(item, name) for name in _TOLD] for item in merged]))
+            visits = {(facts.facility, facts.ma_lk) for facts in merged}
+            return await self._move(connection, visits, await self._present(connection))
 
     async def _look(self, limit: int) -> list[Change]:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("select pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
-            rows = await connection.fetch(_DUE, self._now(), limit)
-            return await self._move(connection, {(row["facility"], row["ma_lk"]) for row in rows})
+            now = await self._present(connection)
+            rows = [*await connection.fetch(DUE, now, limit), *await connection.fetch(_WOKEN, limit)]
+            return await self._move(connection, {(row["facility"], row["ma_lk"]) for row in rows}, now)
 
-    async def _move(self, connection: Connection, visits: set[tuple[str, str]]) -> list[Change]:
+    async def _present(self, connection: Connection) -> datetime:
+        if self._now is not None:
+            return self._now()
+        now: datetime = await connection.fetchval("select statement_timestamp()")
+        return now
+
+    async def _move(self, connection: Connection, visits: set[tuple[str, str]], now: datetime) -> list[Change]:
         if not visits:
             return []
-        columns = _columns(sorted(visits))
-        facts = [Facts(**row) for row in await connection.fetch(_FACTS, *columns)]
-        known = {found.key: found for found in map(_deadline, await connection.fetch(_KNOWN, *columns))}
-        now = self._now()
+        keys = columns(sorted(visits))
+        facts = [Facts(**row) for row in await connection.fetch(_FACTS, *keys)]
+        known = {found.key: found for found in map(deadline_of, await connection.fetch(KNOWN, *keys))}
         changes = [
             Change(known.get(after.key), after)
             for _, visit in groupby(facts, key=lambda item: (item.facility, item.ma_lk))
@@ -160,20 +166,32 @@ class PostgresDeadlines:
             if known.get(after.key) != after
         ]
         if changes:
-            await connection.execute(_WRITE, *_columns([astuple(change.after) for change in changes]))
+            await connection.execute(_WRITE, *columns([astuple(change.after) for change in changes]))
+            if counts := _counted(changes):
+                await connection.execute(_COUNT, *columns(counts))
         return changes
 
 
-async def look_again(connection: Connection, facility: str, ma_lk: str, revision: int) -> None:
-    """Inside the caller's transaction: what it wrote about a revision moves its clocks, also those that had ended."""
-    # Else a look that is under way, with facts of before, could overwrite this.
-    await connection.execute("select pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
-    await connection.execute(_LOOK_AGAIN, facility, ma_lk, revision)
+async def wake(connection: Connection, facility: str, ma_lk: str) -> None:
+    """Inside the caller's transaction: what it wrote about a visit moves its clocks, also those that had ended."""
+    await connection.execute(_WAKE, facility, ma_lk)
 
 
-def _deadline(row: asyncpg.Record) -> Deadline:
+def deadline_of(row: asyncpg.Record) -> Deadline:
+    """A row of `deadline`."""
     return Deadline(**{**row, "state": DeadlineState(row["state"])})
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Rows as arrays for `unnest`."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _counted(changes: Sequence[Change]) -> list[tuple[str, str, bool, int]]:
+    """What the changes add to, and take from, the counts."""
+    found: Counter[tuple[str, str, bool]] = Counter()
+    for change in changes:
+        for side, number in ((change.before, -1), (change.after, 1)):
+            if side is not None:
+                found[side.clock, str(side.state), side.running] += number
+    return [(*key, number) for key, number in sorted(found.items()) if number]

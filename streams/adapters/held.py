@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from streams.adapters.deadlines import look_again
+from streams.adapters.deadlines import wake
 from streams.adapters.outbox import Connection
 from streams.adapters.postgres import patiently
 from streams.domain.held import AT_GATEWAY, Standing, meant
@@ -144,7 +144,7 @@ async def _decide(
     decided_at = await connection.fetchval(
         _NOTE, *visit, found.revision, found.stage, decision.act, decision.actor, decision.reason
     )
-    await look_again(connection, *visit, found.revision)
+    await wake(connection, *visit)
     return {
         "facility": visit[0],
         "ma_lk": visit[1],

@@ -6,8 +6,8 @@ the order of `id`: that is free of deadlocks, and the statement behind it sees w
 READ COMMITTED a statement that waited for a row would join it with what it had read before).
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -41,14 +41,13 @@ insert into submission (
     facility, ma_lk, revision, closed_at, standard, visit_type, insured, person_key_kind, envelope, envelope_sha256,
     payload_sha256, certificate_serial, due_at, give_up_at
 )
-select item.*, closed_at + $13::interval,
-    greatest(closed_at + $14::interval, statement_timestamp() + least($14::interval, $15::interval))
+select item.*, greatest(closed_at + $14::interval, statement_timestamp() + least($14::interval, $15::interval))
 from unnest(
     $1::text[], $2::text[], $3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::bool[], $8::text[],
-    $9::bytea[], $10::text[], $11::text[], $12::text[]
+    $9::bytea[], $10::text[], $11::text[], $12::text[], $13::timestamptz[]
 ) as item (
     facility, ma_lk, revision, closed_at, standard, visit_type, insured, person_key_kind, envelope, envelope_sha256,
-    payload_sha256, certificate_serial
+    payload_sha256, certificate_serial, due_at
 )
 order by facility, ma_lk, revision
 on conflict (facility, ma_lk, revision) do nothing
@@ -108,11 +107,16 @@ where facility = $1 and ma_lk = $2 order by revision, number
 
 
 class PostgresLedger:
-    """Port `Ledger` of forward. `target` after closing a visit is due, `horizon` after closing it is held."""
+    """Port `Ledger` of forward. `due` tells from the close when the receipt is due: who is due first goes first.
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", target: timedelta, horizon: timedelta) -> None:
+    `horizon` after closing a visit without an answer is held.
+    """
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", due: Callable[[datetime], datetime], horizon: timedelta
+    ) -> None:
         self._pool = pool
-        self._target = target
+        self._due = due
         self._horizon = horizon
 
     async def add(self, visits: Sequence[VisitSigned]) -> None:
@@ -128,8 +132,9 @@ class PostgresLedger:
 
     async def _add(self, visits: Sequence[VisitSigned]) -> None:
         columns = [[getattr(visit, name) for visit in visits] for name in SIGNED_COLUMNS]
+        columns.append([self._due(visit.closed_at) for visit in visits])
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(_INSERT, *columns, self._target, self._horizon, _GRACE)
+            rows = await connection.fetch(_INSERT, *columns, self._horizon, _GRACE)
             if not rows:
                 return
             added = [row["id"] for row in rows]

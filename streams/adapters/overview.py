@@ -14,7 +14,7 @@ from events.deadline import DeadlineState
 from events.health_book import HealthBookDisplayed, HealthBookEntry
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitSigned, VisitValidated
 from streams.adapters.postgres import patiently
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.sla.clocks import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
 
 WAITS_FOR: Mapping[str, str] = {
     VisitClosed.topic: "validate",
@@ -32,7 +32,7 @@ FLOW: Mapping[str, str] = {
 }
 """Where visits wait → the event that brought them there; what was shown waits for nobody."""
 
-PROMISES = (CLOSED_TO_RECEIPT.name, RECEIPT_TO_SHOWN.name)
+PROMISES = (CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN)
 
 _PROMISE = """
 select clock, case when late then 'BREACHED' else state end as state, count(*) as number

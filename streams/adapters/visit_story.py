@@ -1,7 +1,6 @@
 """Everything that is known about one visit, as `visit show` and the console tell it: a dictionary ready for JSON."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -13,7 +12,18 @@ from streams.adapters.outages import waited_for
 from streams.adapters.timeline import PostgresTimeline
 from streams.domain.held import waits_for
 
-_OF_CLOCK = ("clock", "revision", "state", "started_at", "due_at", "stopped_at", "late", "reason")
+_OF_CLOCK = (
+    "clock",
+    "revision",
+    "state",
+    "started_at",
+    "due_at",
+    "stopped_at",
+    "late",
+    "reason",
+    "warned",
+    "provisional",
+)
 
 
 async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> dict[str, Any] | None:
@@ -26,7 +36,7 @@ async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk
     if not story:
         return None
     standings = await held.standings(pool, facility, ma_lk)
-    clocks = await PostgresDeadlines(pool, (), lambda: datetime.now(UTC)).of_visit(facility, ma_lk)
+    clocks = await PostgresDeadlines(pool, ()).of_visit(facility, ma_lk)
     return {
         "facility": facility,
         "ma_lk": ma_lk,

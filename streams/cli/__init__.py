@@ -49,6 +49,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "show": "streams.cli.visit:visit_show",
         "list": "streams.cli.visit:visit_list",
     },
+    "deadline": {
+        "list": "streams.cli.deadline:deadline_list",
+        "show": "streams.cli.deadline:deadline_show",
+    },
     "held": {
         "list": "streams.cli.held:held_list",
         "show": "streams.cli.held:held_show",
@@ -90,6 +94,7 @@ HELP = {
     "person": "Whose visits belong together.",
     "verdict": "What the gateway says later about dossiers that it took.",
     "visit": "Hands a visit over; tells its story.",
+    "deadline": "Clocks: what is to be done in time, and what is late.",
     "held": "Visits that wait for a person.",
     "outage": "Who was out, from when until when, and which visits waited.",
     "dlq": "Dead letters: records that a stage could not use.",

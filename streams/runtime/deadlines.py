@@ -2,33 +2,43 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from events.deadline import DeadlineState
-from events.envelope import headers
+from events.envelope import Event, headers
 from events.serde import Serde
-from events.topics import DEADLINE_CHANGED
 from streams.adapters import kafka
+from streams.adapters.deadline_news import PostgresNews
 from streams.adapters.deadlines import Change, PostgresDeadlines
 from streams.errors import RetryLater
 from streams.metrics import (
     CLOSE_TO_RECEIPT,
     DEADLINE_BREACHES,
-    DEADLINE_NEAREST,
-    DEADLINES,
     FACILITY_LAST_EVENT,
     RECEIPT_TO_DISPLAY,
 )
+from streams.runtime.deadline_gauges import Gauges
 from streams.runtime.processor import Work, patiently
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.sla.clocks import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.sla.deadline import Deadline
 from streams.sla.facts import TELLING, facts_of
 
 LOOK_SECONDS = 1.0
 SUMMARY_SECONDS = 10.0
 
-_HISTOGRAMS = {CLOSED_TO_RECEIPT.name: CLOSE_TO_RECEIPT, RECEIPT_TO_SHOWN.name: RECEIPT_TO_DISPLAY}
+_HISTOGRAMS = {CLOSED_TO_RECEIPT: CLOSE_TO_RECEIPT, RECEIPT_TO_SHOWN: RECEIPT_TO_DISPLAY}
+
+
+@dataclass(frozen=True)
+class Store:
+    """What the processor keeps, tells and measures."""
+
+    deadlines: PostgresDeadlines
+    news: PostgresNews
+    gauges: Gauges
 
 
 class DeadlineProcessor:
@@ -37,8 +47,8 @@ class DeadlineProcessor:
     name = "deadlines"
     reads = TELLING
 
-    def __init__(self, deadlines: PostgresDeadlines, serde: Serde, producer: Any) -> None:
-        self._deadlines = deadlines
+    def __init__(self, store: Store, serde: Serde, producer: Any) -> None:
+        self._store = store
         self._serde = serde
         self._producer = producer
 
@@ -50,33 +60,33 @@ class DeadlineProcessor:
     async def learn(self, events: Sequence[Any]) -> None:
         """See Processor."""
         facts = [found for event in events if (found := facts_of(event)) is not None]
-        self._measure(await self._deadlines.learn(facts))
+        self._measure(await self._store.deadlines.learn(facts))
         for found in facts:
             if found.closed_at is not None:
                 FACILITY_LAST_EVENT.labels(found.facility).set(found.closed_at.timestamp())
 
     async def look(self) -> None:
-        """Moves the clocks whose time has come and tells what changed."""
-        while changes := await patiently(self._deadlines.look):
+        """Moves the clocks whose time has come, tells what changed, offers again what was not acknowledged."""
+        news = self._store.news
+        while changes := await patiently(self._store.deadlines.look):
             self._measure(changes)
-        while told := await patiently(self._deadlines.unannounced):
-            await patiently(partial(self._announce, told))
-            await patiently(partial(self._deadlines.announced, told))
+        while told := await patiently(news.unannounced):
+            await patiently(partial(self._produce, told))
+            await patiently(partial(news.announced, told))
+        while again := await patiently(news.unoffered):
+            await patiently(partial(self._produce, again))
+            await patiently(partial(news.offered, again))
 
     async def summarise(self) -> None:
-        """Sets the gauges of INTERFACE §6 from the table."""
-        now = datetime.now(UTC)
-        for row in await patiently(self._deadlines.summary):
-            DEADLINES.labels(row["clock"], row["state"]).set(row["number"])
-            if row["nearest"] is not None:
-                DEADLINE_NEAREST.labels(row["clock"]).set((row["nearest"] - now).total_seconds())
+        """Sets the gauges of INTERFACE §6."""
+        await self._store.gauges.measure()
 
-    async def _announce(self, told: Sequence[Any]) -> None:
+    async def _produce(self, told: Sequence[Event]) -> None:
         now = datetime.now(UTC)
         try:
             sending = [
                 await self._producer.send(
-                    DEADLINE_CHANGED.name,
+                    event.topic,
                     key=event.key.encode(),
                     value=self._serde.encode(event),
                     headers=headers(event, now),
@@ -90,9 +100,14 @@ class DeadlineProcessor:
     def _measure(self, changes: Sequence[Change]) -> None:
         for change in changes:
             before, after = change.before, change.after
-            if after.late and (before is None or not before.late):
+            if _broken(after) and (before is None or not _broken(before)):
                 DEADLINE_BREACHES.labels(after.clock).inc()
             stopped = after.stopped_at if before is None or before.stopped_at is None else None
             histogram = _HISTOGRAMS.get(after.clock)
             if histogram and stopped is not None and after.state in (DeadlineState.MET, DeadlineState.BREACHED):
                 histogram.observe((stopped - after.started_at).total_seconds())
+
+
+def _broken(deadline: Deadline) -> bool:
+    """A provisional one may still turn out to be in time."""
+    return deadline.late and not deadline.provisional

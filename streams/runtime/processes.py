@@ -12,13 +12,15 @@ import asyncpg
 
 from events.deadline import DeadlineChanged
 from events.envelope import Event
-from events.health_book import HealthBookEntry
+from events.health_book import HealthBookEntry, HealthBookReminder
 from events.registry import Registry, RegistryUnreachableError
 from events.serde import Serde
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
 from streams.adapters import kafka, postgres
 from streams.adapters.attempts import Limits, PostgresAttempts
 from streams.adapters.code_lists import FolderLists
+from streams.adapters.deadline_figures import PostgresFigures
+from streams.adapters.deadline_news import PostgresNews
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.gateway import GatewayClient
@@ -34,7 +36,8 @@ from streams.config import Settings
 from streams.errors import RetryLater
 from streams.metrics import BACKLOG, BACKLOG_OLDEST
 from streams.runtime.backlog import Backlog
-from streams.runtime.deadlines import DeadlineProcessor
+from streams.runtime.deadline_gauges import Gauges
+from streams.runtime.deadlines import DeadlineProcessor, Store
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.flow import FlowProcessor
 from streams.runtime.loop import Loop, Received, Stage, each
@@ -43,8 +46,9 @@ from streams.runtime.processor import Host, Processor, application
 from streams.runtime.publisher import Publisher
 from streams.runtime.released import Released
 from streams.runtime.service import Health, Work
+from streams.sla import clocks
 from streams.sla.calendar import LIST as DAYS_OFF
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION
+from streams.sla.clock import Clock
 from streams.stages.forward import record
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
@@ -171,7 +175,9 @@ def forward_work(settings: Settings) -> Work:
             parts = await stack.enter_async_context(connected(settings, connections=12))
             await _prepared(parts.serde, VisitAccepted, VisitRefused, VisitHeld)
             ledger = PostgresLedger(
-                parts.pool, timedelta(seconds=settings.receipt_target), timedelta(seconds=settings.send_horizon)
+                parts.pool,
+                partial(clocks.due, clocks.CLOSED_TO_RECEIPT, among=_clocks(settings)),
+                timedelta(seconds=settings.send_horizon),
             )
             gateway = await stack.enter_async_context(
                 GatewayClient(
@@ -275,15 +281,15 @@ def processor_work(settings: Settings, build: Callable[[Parts, Any], Processor],
 
 
 def deadlines_processor(parts: Parts, producer: Any) -> Processor:
-    """The events that move a clock → deadline.changed.v1."""
+    """The events that move a clock → deadline.changed.v1, health-book.reminder.v1."""
     settings = parts.settings
-    clocks = (
-        CLOSED_TO_RECEIPT.lasting(timedelta(seconds=settings.receipt_target)),
-        RECEIPT_TO_SHOWN,
-        VERDICT_TO_CORRECTION,
-    )
+    known = _clocks(settings)
     lists = FolderLists(settings.lists_dir, settings.facilities_dir)
-    store = PostgresDeadlines(parts.pool, clocks, _now, partial(lists.on, DAYS_OFF))
+    store = Store(
+        PostgresDeadlines(parts.pool, known, decreed=partial(lists.on, DAYS_OFF)),
+        PostgresNews(parts.pool),
+        Gauges(PostgresFigures(parts.pool), known),
+    )
     return DeadlineProcessor(store, parts.serde, producer)
 
 
@@ -319,6 +325,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _clocks(settings: Settings) -> tuple[Clock, ...]:
+    return clocks.clocks(timedelta(seconds=settings.receipt_target), settings.receipt_rule_from)
+
+
 PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "validate": lambda settings: stage_work(settings, validate_stage),
     "sign": sign_work,
@@ -326,7 +336,7 @@ PROCESSES: dict[str, Callable[[Settings], Work]] = {
     "publish": publish_work,
     "record": lambda settings: stage_work(settings, record_stage),
     "relay": relay_work,
-    "deadlines": lambda settings: processor_work(settings, deadlines_processor, DeadlineChanged),
+    "deadlines": lambda settings: processor_work(settings, deadlines_processor, DeadlineChanged, HealthBookReminder),
     "flow": lambda settings: processor_work(settings, flow_processor),
 }
 """Every process of the bus by its name."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import faust
 import structlog
@@ -60,6 +60,15 @@ class Processor(Protocol):
         ...
 
 
+@runtime_checkable
+class Placeable(Protocol):
+    """An event whose reader wants to know where its record lies."""
+
+    def placed(self, partition: int, offset: int) -> Any:
+        """What is learnt instead of it."""
+        ...
+
+
 class Host:
     """One processor with what all of them need: decoding, dead letters, patience and a sign of progress."""
 
@@ -97,16 +106,16 @@ class Host:
         else:
             EVENTS.labels(name, "stored").inc(len(told))
 
-    async def _event(self, record: "_Record") -> Event | None:
+    async def _event(self, record: "_Record") -> Any:
         try:
-            event: Event = await patiently(
+            event: Any = await patiently(
                 lambda: self._serde.decode(self._events[record.topic], record.value, record.headers)
             )
         except UndecodableError as error:
             reason = Reason(error.reason)
             await patiently(lambda: self._dead_letters.put(record, reason))
             return None
-        return event
+        return event.placed(record.partition, record.offset) if isinstance(event, Placeable) else event
 
 
 class _Record:

@@ -1,63 +1,28 @@
-"""Clocks: what the law, or we ourselves, promise to do in time. Pure: facts and the present moment in, states out.
+"""The clocks of one visit, computed: facts, clocks and the present moment in, states out. Pure.
 
 A state is a function of facts that only ever grow (`Facts`), never of the order in which events came: replay,
 repetition and reordering end in the same states. Rules: HEALTHBOOK §5.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 from events.deadline import DeadlineState
-from streams.sla.calendar import Decreed, end_of_working_day, nothing_decreed
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """A promise as data: a time by the wall clock, or a number of working days. `at_risk` is the share after which
-    it is AT_RISK.
-    """
-
-    name: str
-    duration: timedelta | int
-    legal_basis: str
-    at_risk: float = 0.75
-
-    def due(self, start: datetime, decreed: Decreed) -> datetime:
-        """The last instant at which it is kept."""
-        if isinstance(self.duration, timedelta):
-            return start + self.duration
-        return end_of_working_day(start, self.duration, decreed)
-
-    def lasting(self, duration: timedelta) -> "Clock":
-        """The same promise with another duration."""
-        return replace(self, duration=duration)
-
-
-CLOSED_TO_RECEIPT = Clock("closed-to-receipt", timedelta(minutes=15), "S000-31, S003-20: sent when the visit ends")
-RECEIPT_TO_SHOWN = Clock("receipt-to-shown", timedelta(hours=24), "QĐ 2733/QĐ-BYT annex 01 Art. 5; S000-16, S003-13")
-
-VERDICT_TO_CORRECTION = Clock("late-verdict-to-correction", 2, "Circular 12/2026/TT-BTC Art. 9: 2 working days")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known about one revision of a visit; all instants aware UTC, None while unknown."""
-
-    facility: str
-    ma_lk: str
-    revision: int
-    closed_at: datetime | None = None
-    received_at: datetime | None = None
-    displayed_at: datetime | None = None
-    stopped_by: str | None = None
-    not_due_because: str | None = None
-    late_verdict_at: datetime | None = None
+from streams.sla.calendar import Decreed, nothing_decreed
+from streams.sla.clock import Clock, moment
+from streams.sla.facts import Facts
+from streams.sla.moments import course, first
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """One clock of one revision. `late`: the due time passed unmet, which nothing later undoes."""
+    """One clock of one revision. `late`: the due time passed unmet, which nothing later undoes, unless it was
+    `provisional` (counted from a sending whose answer was lost) and the receipt corrects it.
+
+    `warned`: highest warning mark it reached, in percent. `offer_again`: the mark for which its entry is to be offered
+    to the display side again; 0: not.
+    """
 
     clock: str
     facility: str
@@ -70,11 +35,19 @@ class Deadline:
     late: bool
     reason: str | None
     next_look_at: datetime | None
+    warned: int = 0
+    provisional: bool = False
+    offer_again: int = 0
 
     @property
     def key(self) -> tuple[str, str, str, int]:
         """Which clock of which revision."""
         return self.clock, self.facility, self.ma_lk, self.revision
+
+    @property
+    def running(self) -> bool:
+        """Neither kept, nor replaced, nor void; it may be late."""
+        return self.stopped_at is None
 
 
 def deadlines(
@@ -93,54 +66,29 @@ def deadlines(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Course:
-    """What starts a clock, what keeps its promise, what takes its place, and why it need not be kept."""
-
-    start: datetime | None
-    met: datetime | None
-    replaced: datetime | None = None
-    not_due: str | None = None
-
-
-def _course(clock: Clock, facts: Facts, newer: Sequence[Facts]) -> _Course:
-    received_later = _first([other.received_at for other in newer])
-    if clock.name == CLOSED_TO_RECEIPT.name:
-        return _Course(
-            facts.closed_at,
-            met=facts.received_at,
-            # A correction that was rejected replaces nothing: this revision is still to be sent.
-            replaced=_first([other.closed_at for other in newer if other.stopped_by != "REJECTED"]),
-            # Whoever must correct the dossier first has no receipt to wait for; the correction has its own clock.
-            not_due=facts.stopped_by,
-        )
-    if clock.name == VERDICT_TO_CORRECTION.name:
-        return _Course(facts.late_verdict_at, met=received_later)
-    return _Course(
-        facts.received_at,
-        # A higher version on the screen shows this visit as well (HEALTHBOOK §5, stop).
-        met=_first([facts.displayed_at, *(other.displayed_at for other in newer)]),
-        replaced=received_later,
-        not_due=facts.not_due_because,
-    )
-
-
 def _deadline(clock: Clock, facts: Facts, newer: Sequence[Facts], now: datetime, decreed: Decreed) -> Deadline | None:
-    course = _course(clock, facts, newer)
-    start, met, not_due = course.start, course.met, course.not_due
-    if start is None:
+    way = course(clock, facts, newer)
+    if way.start is None or not clock.counts_for(way.start.at):
         return None
+    start = way.start.at
     due = clock.due(start, decreed)
-    at_risk = start + (due - start) * clock.at_risk
-    stopped = _first([met, course.replaced])
+    stopped = first([way.met, way.replaced])
     if stopped is not None:
         stopped = max(stopped, start)  # a late answer for an old revision: it was replaced before its clock started
-        state = DeadlineState.MET if met is not None and met <= stopped else DeadlineState.SUPERSEDED
-    elif not_due is not None:
-        state, stopped = DeadlineState.NOT_DUE, start
+    elif way.not_due is not None:
+        stopped = start
+    until = stopped or now
+    late = until > due  # exactly at the due time is in time (S000-16)
+    warned = clock.share_gone(start, due, clock.warn_at, until)
+    if late:
+        state = DeadlineState.BREACHED
+    elif stopped is None:
+        state = DeadlineState.AT_RISK if until >= moment(start, due, clock.at_risk) else DeadlineState.RUNNING
+    elif way.met is not None and way.met <= stopped:
+        state = DeadlineState.MET
     else:
-        state = DeadlineState.AT_RISK if now >= at_risk else DeadlineState.RUNNING
-    late = (stopped or now) > due  # exactly at the due time is in time (S000-16)
+        state = DeadlineState.SUPERSEDED if way.replaced is not None else DeadlineState.NOT_DUE
+    offered = stopped is None and facts.offered
     return Deadline(
         clock=clock.name,
         facility=facts.facility,
@@ -148,13 +96,17 @@ def _deadline(clock: Clock, facts: Facts, newer: Sequence[Facts], now: datetime,
         revision=facts.revision,
         started_at=start,
         due_at=due,
-        state=DeadlineState.BREACHED if late else state,
+        state=state,
         stopped_at=stopped,
         late=late,
-        reason=not_due if state is DeadlineState.NOT_DUE else None,
-        next_look_at=None if stopped or late else at_risk if now < at_risk else due,
+        reason=way.not_due if state is DeadlineState.NOT_DUE else None,
+        next_look_at=None if stopped or late else _next_look(clock, start, due, now),
+        warned=warned,
+        provisional=way.start.provisional,
+        offer_again=clock.share_gone(start, due, clock.offer_again_at, now) if offered else 0,
     )
 
 
-def _first(instants: Sequence[datetime | None]) -> datetime | None:
-    return min((instant for instant in instants if instant is not None), default=None)
+def _next_look(clock: Clock, start: datetime, due: datetime, now: datetime) -> datetime:
+    marks = {*clock.warn_at, *clock.offer_again_at, clock.at_risk}
+    return min((at for mark in marks if (at := moment(start, due, mark)) > now), default=due)

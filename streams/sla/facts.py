@@ -1,10 +1,11 @@
 """What each event says about the clocks of its revision."""
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
-from events.health_book import EntryVersion, HealthBookDisplayed
+from events.health_book import EntryState, EntryVersion, HealthBookDisplayed
 from events.visit import (
     PersonKeyKind,
     VisitAccepted,
@@ -13,7 +14,55 @@ from events.visit import (
     VisitRefused,
     VisitRejected,
 )
-from streams.sla.deadline import Facts
+
+_KEY = ("facility", "ma_lk", "revision")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about one revision of a visit; all instants aware UTC, None while unknown.
+
+    `lost_since`: when a sending left whose answer was lost; the ledger knows it, no event tells. `entry_partition` and
+    `entry_offset`: where the entry lies in its topic, for the display side to read it again.
+    """
+
+    facility: str
+    ma_lk: str
+    revision: int
+    closed_at: datetime | None = None
+    received_at: datetime | None = None
+    displayed_at: datetime | None = None
+    stopped_by: str | None = None
+    not_due_because: str | None = None
+    late_verdict_at: datetime | None = None
+    entry_partition: int | None = None
+    entry_offset: int | None = None
+    lost_since: datetime | None = None
+
+    @property
+    def offered(self) -> bool:
+        """The entry is on the bus, where the display side can read it."""
+        return self.entry_offset is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedEntry:
+    """An entry, and where its record lies."""
+
+    version: EntryVersion
+    partition: int
+    offset: int
+
+
+class Entry(EntryVersion):
+    """An entry whose place will be told."""
+
+    __slots__ = ()
+
+    def placed(self, partition: int, offset: int) -> PlacedEntry:
+        """See `Placeable` of the host."""
+        return PlacedEntry(self, partition, offset)
+
 
 TELLING = (
     VisitClosed,
@@ -21,12 +70,10 @@ TELLING = (
     VisitAccepted,
     VisitRefused,
     VisitLateVerdict,
-    EntryVersion,
+    Entry,
     HealthBookDisplayed,
 )
 """The events that say something about a clock."""
-
-_KEY = ("facility", "ma_lk", "revision")
 
 
 @singledispatch
@@ -71,9 +118,13 @@ def _(event: VisitLateVerdict) -> Facts:
 
 
 @facts_of.register
-def _(event: EntryVersion) -> Facts | None:
-    facility, _, ma_lk = event.key.partition("|")
-    return Facts(facility, ma_lk, event.revision, not_due_because="WITHHELD") if event.state == "WITHHELD" else None
+def _(event: PlacedEntry) -> Facts:
+    entry = event.version
+    facility, _, ma_lk = entry.key.partition("|")
+    if entry.state is EntryState.ACTIVE:
+        return Facts(facility, ma_lk, entry.revision, entry_partition=event.partition, entry_offset=event.offset)
+    withheld = "WITHHELD" if entry.state is EntryState.WITHHELD else None
+    return Facts(facility, ma_lk, entry.revision, not_due_because=withheld)
 
 
 @facts_of.register

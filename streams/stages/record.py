@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from events.deadline import DeadlineChanged
 from events.envelope import Event, event_id
-from events.health_book import EntryOutcome, HealthBookDisplayed
+from events.health_book import EntryOutcome, HealthBookDisplayed, HealthBookReminder
 from events.visit import (
     Finding,
     VisitAccepted,
@@ -33,6 +33,7 @@ RECORDED = (
     VisitLateVerdict,
     EntryOutcome,
     HealthBookDisplayed,
+    HealthBookReminder,
     DeadlineChanged,
 )
 
@@ -158,6 +159,11 @@ def _(event: HealthBookDisplayed) -> dict[str, Any]:
 
 
 @detail.register
+def _(event: HealthBookReminder) -> dict[str, Any]:
+    return {"mark": event.mark, "due_at": event.due_at.isoformat()}
+
+
+@detail.register
 def _(event: DeadlineChanged) -> dict[str, Any]:
     return {
         "clock": event.clock,
@@ -165,6 +171,8 @@ def _(event: DeadlineChanged) -> dict[str, Any]:
         "due_at": event.due_at.isoformat(),
         "late": event.late,
         "reason": event.reason,
+        "warned": event.warned,
+        "provisional": event.provisional,
     }
 
 

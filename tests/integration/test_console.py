@@ -24,7 +24,8 @@ from streams.config import Settings
 from streams.console.app import Console
 from streams.console.pages import today
 from streams.domain.story import StoryLine
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, Facts
+from streams.sla.clocks import shipped
+from streams.sla.facts import Facts
 from tests.conftest import REPOSITORY
 
 AXE = REPOSITORY / "infra" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
@@ -56,9 +57,8 @@ class Story:
             for number, kind in enumerate(types)
         ]
         await PostgresTimeline(self.pool).add(lines)
-        clocks = (CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN)
         known = replace(Facts(facility, ma_lk, 1, closed_at=start), **facts)
-        await PostgresDeadlines(self.pool, clocks, lambda: self.now).learn([known])
+        await PostgresDeadlines(self.pool, shipped(), lambda: self.now).learn([known])
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from prometheus_client import REGISTRY
 
 from events.deadline import DeadlineState
 from events.envelope import event_id, headers
@@ -25,13 +26,16 @@ from events.topics import TOPICS
 from events.visit import TableFile, VisitClosed
 from infra.embedded.parts import Addresses
 from streams.adapters import topic_admin
-from streams.adapters.deadlines import PostgresDeadlines
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, Facts
+from streams.adapters.deadline_figures import LISTED, NEAREST, OLDEST, PostgresFigures
+from streams.adapters.deadline_news import UNANNOUNCED, UNOFFERED, PostgresNews
+from streams.adapters.deadlines import DUE, KNOWN, PostgresDeadlines, wake
+from streams.runtime.deadline_gauges import Gauges
+from streams.sla.clocks import shipped
+from streams.sla.facts import Facts
 from tests.support.eventually import eventually
 
 T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
-CLOCKS = (CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN)
 
 
 class Now:
@@ -50,9 +54,13 @@ def now() -> Now:
 
 
 @pytest.fixture
-async def store(database_url: str, now: Now) -> AsyncIterator[PostgresDeadlines]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool:
-        yield PostgresDeadlines(pool, CLOCKS, now)
+async def store(pool: "asyncpg.Pool[asyncpg.Record]", now: Now) -> PostgresDeadlines:
+    return PostgresDeadlines(pool, shipped(), now)
+
+
+@pytest.fixture
+async def news(pool: "asyncpg.Pool[asyncpg.Record]") -> PostgresNews:
+    return PostgresNews(pool)
 
 
 def facts(ma_lk: str = "V1", revision: int = 1, **known: Any) -> Facts:
@@ -112,8 +120,10 @@ async def test_time_alone_moves_a_clock_at_its_boundaries(store: PostgresDeadlin
         now.instant = at
         return [change.after.state for change in await store.look()]
 
+    assert await look(T + 12 * HOUR) == [DeadlineState.RUNNING]  # the mark of 50 %
     assert await look(T + 18 * HOUR - SECOND) == []
     assert await look(T + 18 * HOUR) == [DeadlineState.AT_RISK]
+    assert await look(T + 22 * HOUR) == [DeadlineState.AT_RISK]  # the mark of 90 %
     assert await look(T + 24 * HOUR) == []  # exactly 24 h is in time
     assert await look(T + 24 * HOUR + SECOND) == [DeadlineState.BREACHED]
     assert await look(T + 48 * HOUR) == []
@@ -121,16 +131,18 @@ async def test_time_alone_moves_a_clock_at_its_boundaries(store: PostgresDeadlin
     assert (await states(store))["receipt-to-shown", "V4", 1] == ("BREACHED", True)
 
 
-async def test_a_change_is_told_until_it_is_known_to_be_on_the_topic(store: PostgresDeadlines, now: Now) -> None:
+async def test_a_change_is_told_until_it_is_known_to_be_on_the_topic(
+    store: PostgresDeadlines, news: PostgresNews, now: Now
+) -> None:
     await store.learn([facts("V4", received_at=T)])
-    (first,) = await store.unannounced()
-    (again,) = await store.unannounced()  # the process died between the topic and the table
+    (first,) = await news.unannounced()
+    (again,) = await news.unannounced()  # the process died between the topic and the table
     assert event_id(first) == event_id(again)
-    await store.announced([first])
-    assert await store.unannounced() == []
+    await news.announced([first])
+    assert await news.unannounced() == []
     now.instant = T + 25 * HOUR
     await store.look()
-    (breached,) = await store.unannounced()
+    (breached,) = await news.unannounced()
     assert (breached.state, breached.late) == (DeadlineState.BREACHED, True)
     assert event_id(breached) != event_id(first)
 
@@ -150,6 +162,149 @@ async def test_no_receipt_is_due_for_content_that_the_gateway_has_already(
     now.instant = T + HOUR
     (change,) = await store.look()
     assert (change.after.state, change.after.reason) == (DeadlineState.NOT_DUE, "SAME_CONTENT")
+
+
+async def submitted(pool: "asyncpg.Pool[asyncpg.Record]", ma_lk: str, results: Sequence[str]) -> None:
+    """A revision in the ledger, with an attempt for each result, a minute after the other."""
+    await pool.execute(
+        "with added as (insert into submission (facility, ma_lk, revision, closed_at, standard, visit_type, insured,"
+        " person_key_kind, envelope, envelope_sha256, payload_sha256, certificate_serial, due_at, give_up_at, attempts)"
+        " values ('01999', $1, 1, $2, '3176', '01', true, 'CCCD', '', '', '', '', $2, $2, $4) returning id)"
+        " insert into submission_attempt (submission, number, started_at, endpoint, base64_bytes, envelope_sha256,"
+        " certificate_serial, probe, result) select id, number, $2::timestamptz + number * interval '1 minute', '', 1,"
+        " '', '', false, result from added, unnest($3::text[]) with ordinality as attempt (result, number)",
+        ma_lk,
+        T,
+        results,
+        len(results),
+    )
+
+
+async def test_a_lost_answer_runs_provisionally_from_the_first_sending_until_the_receipt_corrects_it(
+    store: PostgresDeadlines, news: PostgresNews, now: Now, pool: "asyncpg.Pool[asyncpg.Record]"
+) -> None:
+    await submitted(pool, "V5", ["TEMPORARY", "UNKNOWN", "UNKNOWN"])
+    await store.learn([facts("V5", closed_at=T)])
+    first_lost = T + timedelta(minutes=2)
+    shown = "receipt-to-shown"
+
+    async def clock() -> Any:
+        return {item.clock: item for item in await store.of_visit("01999", "V5")}[shown]
+
+    found = await clock()
+    assert (found.started_at, found.provisional, found.state) == (first_lost, True, DeadlineState.RUNNING)
+    assert {item.provisional for item in await news.unannounced() if item.clock == shown} == {True}
+    await news.announced(await news.unannounced())
+
+    received = T + timedelta(minutes=3)
+    await store.learn([facts("V5", closed_at=T, received_at=received)])
+    found = await clock()
+    assert (found.started_at, found.provisional, found.due_at) == (received, False, received + 24 * HOUR)
+    assert {item.started_at for item in await news.unannounced() if item.clock == shown} == {received}, "it is told"
+
+
+async def test_the_clock_of_a_visit_looks_again_when_something_was_written_that_no_event_tells(
+    store: PostgresDeadlines, pool: "asyncpg.Pool[asyncpg.Record]"
+) -> None:
+    await store.learn([facts("V5", closed_at=T)])
+    await submitted(pool, "V5", ["UNKNOWN"])
+    assert await store.look() == []
+    async with pool.acquire() as connection:
+        await wake(connection, "01999", "V5")
+    (change,) = await store.look()
+    assert change.after.provisional
+
+
+async def test_what_is_not_acknowledged_is_offered_again_once_for_each_mark(
+    store: PostgresDeadlines, news: PostgresNews, now: Now
+) -> None:
+    await store.learn([facts("V4", received_at=T, entry_partition=3, entry_offset=17)])
+    told = []
+    for hours in (11, 12, 13, 18, 23, 25):
+        now.instant = T + hours * HOUR
+        await store.look()
+        again = await news.unoffered()
+        assert again == await news.unoffered(), "until it is known to be on the topic"
+        if again:
+            await news.offered(again)
+        told += [(hours, item.version, item.mark, item.entry_partition, item.entry_offset) for item in again]
+    assert told == [(12, 1, 50, 3, 17), (18, 1, 75, 3, 17)]
+    assert await news.unoffered() == []
+
+
+async def test_a_processor_that_was_away_offers_once_for_the_highest_mark(
+    store: PostgresDeadlines, news: PostgresNews, now: Now
+) -> None:
+    now.instant = T + 20 * HOUR
+    await store.learn([facts("V4", received_at=T, entry_partition=3, entry_offset=17)])
+    assert [item.mark for item in await news.unoffered()] == [75]
+
+
+async def test_the_counts_are_those_of_the_clocks(
+    store: PostgresDeadlines, now: Now, pool: "asyncpg.Pool[asyncpg.Record]"
+) -> None:
+    for hours, told in enumerate([HISTORY[:4], HISTORY[3:], HISTORY]):
+        now.instant = T + 13 * hours * HOUR
+        await store.learn(told)
+    counted = await pool.fetch(
+        "select clock, state, stopped_at is null as running, count(*) from deadline group by 1, 2, 3"
+    )
+    kept = [tuple(row.values()) for row in await PostgresFigures(pool).counts() if row["number"]]
+    assert sorted(kept) == sorted(tuple(row) for row in counted)
+
+
+@pytest.mark.parametrize(
+    ("query", "given"),
+    [
+        (DUE, (T, 1000)),
+        (UNANNOUNCED, (500,)),
+        (UNOFFERED, (500,)),
+        (NEAREST, ("receipt-to-shown",)),
+        (OLDEST, ("receipt-to-shown",)),
+        (LISTED, ("receipt-to-shown", ["RUNNING"], None, 100)),
+        (KNOWN, (["01999"], ["V1"])),
+    ],
+    ids=["due", "unannounced", "unoffered", "nearest", "oldest", "listed", "of a visit"],
+)
+async def test_among_many_running_clocks_what_is_asked_for_is_found_by_an_index(
+    pool: "asyncpg.Pool[asyncpg.Record]", query: str, given: tuple[Any, ...]
+) -> None:
+    await pool.execute(
+        "insert into deadline"
+        " (clock, facility, ma_lk, revision, started_at, due_at, state, late, next_look_at, announced)"
+        " select 'receipt-to-shown', '01999', 'M' || n, 1, at, at + interval '1 day', 'RUNNING', false,"
+        " at + interval '12 hours', true from (select n, $1::timestamptz + n * interval '1 second' as at"
+        " from generate_series(1, 50000) as n) as clock",
+        T,
+    )
+    await pool.execute(
+        "insert into deadline_facts (facility, ma_lk, revision) select facility, ma_lk, revision from deadline"
+    )
+    await pool.execute("analyze deadline, deadline_facts")
+    async with pool.acquire() as connection:
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain {query}", *given))
+    assert "Seq Scan on deadline" not in plan, plan
+    assert "Index" in plan, plan
+
+
+async def test_what_waits_is_grouped_by_due_time_and_the_prediction_is_kept(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+) -> None:
+    present = datetime.now(UTC)
+    store, figures = PostgresDeadlines(pool, shipped()), PostgresFigures(pool)
+    starts = [present - 25 * HOUR, present - 5 * HOUR, present - 4 * HOUR, present - 4 * HOUR]
+    await store.learn([facts(f"V{number}", received_at=at) for number, at in enumerate(starts)])
+    found = await figures.backlog("receipt-to-shown", timedelta(minutes=1))
+    assert [item.number for item in found.waiting] == [1, 2], "what is late already is no prediction"
+    assert found.busy_since == starts[1]
+    gauges = Gauges(figures, shipped())
+    await gauges.measure()
+    told = await figures.predicted("receipt-to-shown")
+    assert told is not None
+    assert (told["running"], told["breaches"]) == (3, 0)
+    sample = REGISTRY.get_sample_value("healthbook_deadline_predicted_breaches", {"clock": "receipt-to-shown"})
+    assert sample == 0
+    assert REGISTRY.get_sample_value("healthbook_deadlines", {"clock": "receipt-to-shown", "state": "BREACHED"}) == 1
 
 
 async def process(parts: Addresses, database_url: str, home: Path) -> asyncio.subprocess.Process:
@@ -207,7 +362,7 @@ async def test_killed_restarted_and_replayed_from_the_start_it_has_the_same_stat
     before = await rows(database_url, facility)
 
     connection = await asyncpg.connect(database_url)
-    await connection.execute("truncate deadline, deadline_facts")
+    await connection.execute("truncate deadline, deadline_facts, deadline_count")
     await connection.close()
     await forget_offsets(parts)
     third = await process(parts, database_url, tmp_path)

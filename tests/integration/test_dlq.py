@@ -28,6 +28,7 @@ from streams.runtime.loop import Loop, Received, Stage
 from streams.stages.forward import record
 from tests.support.commands import Answer, healthbook, started
 from tests.support.eventually import eventually
+from tests.support.forward_bench import in_a_quarter_of_an_hour
 
 NAME = "Nguyễn Văn Thử"
 WHY = ("--reason", "the bug is mended", "--actor", "ngoc")
@@ -244,7 +245,7 @@ async def test_one_that_falls_again_keeps_its_place_before_the_later_one(
 async def test_an_older_revision_that_is_redriven_is_not_put_over_a_newer_one(
     kafka: str, serde: Serde, producer: Any, pool: "asyncpg.Pool[asyncpg.Record]", command: Command, visit: str
 ) -> None:
-    ledger = PostgresLedger(pool, timedelta(minutes=15), timedelta(days=1))
+    ledger = PostgresLedger(pool, in_a_quarter_of_an_hour, timedelta(days=1))
 
     class Forward(Reader):
         """The consuming half of forward, which cannot use what is broken."""

@@ -18,7 +18,8 @@ from streams.adapters.held import Decision, decide
 from streams.adapters.timeline import PostgresTimeline
 from streams.domain.held import RefusedError
 from streams.domain.submission import Happening
-from streams.sla.deadline import CLOSED_TO_RECEIPT, Facts
+from streams.sla.clocks import shipped
+from streams.sla.facts import Facts
 from streams.stages.forward import record
 from streams.stages.record import story_line
 from tests.support.commands import Answer, healthbook, started
@@ -131,7 +132,7 @@ async def test_held_again_is_told_again(bench: Any, command: Command, serde: Ser
 async def test_what_is_abandoned_is_not_due_its_clock_ends_and_a_release_starts_it_again(
     bench: Any, command: Command, pool: Pool
 ) -> None:
-    clocks = PostgresDeadlines(pool, [CLOSED_TO_RECEIPT], lambda: datetime.now(UTC))
+    clocks = PostgresDeadlines(pool, shipped())
     async with bench("answer=code:402,count:1") as b:
         closed = datetime.now(UTC) - timedelta(hours=1)
         visit = await b.signed(4, closed=closed)
@@ -230,6 +231,10 @@ async def test_a_dry_run_says_what_would_be_done_and_does_nothing(bench: Any, co
         await nothing_was_decided(b.pool)
 
 
+LOCKS = "select bool_or(not granted) from pg_locks where relation = 'deadline_wake'::regclass"
+"""None without a lock, True while somebody waits for one."""
+
+
 async def test_killed_between_the_effect_and_its_audit_nothing_has_happened(
     bench: Any, pool: Pool, database_url: str
 ) -> None:
@@ -238,21 +243,21 @@ async def test_killed_between_the_effect_and_its_audit_nothing_has_happened(
         async with b.dispatching():
             await b.settled()
         async with pool.acquire() as clocks:
-            # The decision's last step waits for whoever computes clocks; by then all its rows are written.
-            await clocks.execute("select pg_advisory_lock(25708)")
+            # The decision's last step wakes the clocks; by then all its other rows are written.
+            await clocks.execute("begin; lock table deadline_wake")
             killed = await started("held", "release", FACILITY, "TEST-8", *WHY, database_url=database_url)
 
             async def waits() -> bool:
                 assert killed.returncode is None
-                return bool(await pool.fetchval("select 1 from pg_locks where locktype = 'advisory' and not granted"))
+                return bool(await pool.fetchval(LOCKS))
 
             await eventually(waits, timeout=30)
             killed.kill()
             await killed.wait()
-            await clocks.execute("select pg_advisory_unlock_all()")
+            await clocks.execute("rollback")
 
             async def gone() -> bool:
-                return not await pool.fetchval("select count(*) from pg_locks where locktype = 'advisory'")
+                return await pool.fetchval(LOCKS) is None
 
             await eventually(gone, timeout=30)
         assert await states(pool) == {1: "HELD"}

@@ -30,7 +30,8 @@ from streams.errors import RetryLater
 from streams.runtime.processes import sign_work
 from streams.runtime.service import Health
 from streams.simulators.pki import TestAuthority, prepare_facilities
-from streams.sla.deadline import CLOSED_TO_RECEIPT, Facts
+from streams.sla.clocks import shipped
+from streams.sla.facts import Facts
 from streams.stages.validate import decide
 from tests.support.commands import Answer, healthbook
 from tests.support.eventually import eventually
@@ -251,7 +252,7 @@ async def test_an_abandoned_visit_is_not_due_and_may_be_taken_back(bench: Bench,
     other = await bench.validated(f"{ma_lk}-other")
     await bench.held(visit)
     await bench.held(other)
-    clocks = PostgresDeadlines(bench.pool, [CLOSED_TO_RECEIPT], lambda: datetime.now(UTC))
+    clocks = PostgresDeadlines(bench.pool, shipped())
     await clocks.learn([Facts(FACILITY, item.ma_lk, 1, closed_at=item.closed_at) for item in (visit, other)])
 
     async def clock(item: VisitValidated) -> tuple[DeadlineState, str | None]:

@@ -24,6 +24,7 @@ from streams.domain.gateway_result import Receipt, Reply, ResultClass
 from streams.domain.held import RefusedError
 from streams.domain.submission import MOVES, Happening, Result, Submission
 from streams.stages.forward import outcome
+from tests.support.forward_bench import in_a_quarter_of_an_hour
 from tests.support.ledger_model import Model, Revision, Visit
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self, loop: asyncio.Runner, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde) -> None:
         super().__init__()
         self._loop, self._pool = loop, pool
-        self.ledger = PostgresLedger(pool, timedelta(minutes=15), HORIZON)
+        self.ledger = PostgresLedger(pool, in_a_quarter_of_an_hour, HORIZON)
         self.attempts = PostgresAttempts(pool, Outbox(serde))
         self.model = Model()
         self.tokens: list[Submission] = []

@@ -31,6 +31,7 @@ from streams.runtime.loop import Received
 from streams.runtime.publisher import Publisher
 from streams.stages.publish import publish, publish_all
 from tests.support.eventually import eventually
+from tests.support.forward_bench import in_a_quarter_of_an_hour
 from tests.support.health_book import accepted
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -88,7 +89,7 @@ async def accept(pool: Pool, samples: Sequence[Sample]) -> list[VisitAccepted]:
             payload_sha256=sample.ma_lk,
             certificate_serial="cc",
         )
-        ledger = PostgresLedger(pool, timedelta(minutes=15), timedelta(days=1))
+        ledger = PostgresLedger(pool, in_a_quarter_of_an_hour, timedelta(days=1))
         await ledger.add([signed])
         visits.append(accepted(1, ma_lk=sample.ma_lk, person_key_kind=kind))
     return visits

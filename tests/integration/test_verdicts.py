@@ -20,6 +20,7 @@ from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.verdicts import PostgresVerdicts
 from streams.domain.feedback import About, ToldFinding
 from streams.stages.record import story_line
+from tests.support.forward_bench import in_a_quarter_of_an_hour
 
 CLOSED = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 TOLD = CLOSED + timedelta(hours=24)
@@ -56,7 +57,7 @@ class Portal:
 
     async def sent(self, ma_lk: str, revision: int, result: str, code: str | None) -> None:
         """A revision that the gateway answered so."""
-        ledger = PostgresLedger(self.pool, timedelta(minutes=15), timedelta(days=1))
+        ledger = PostgresLedger(self.pool, in_a_quarter_of_an_hour, timedelta(days=1))
         none = PersonKeyKind.NONE
         await ledger.add(
             [VisitSigned("01999", ma_lk, revision, CLOSED, "3176", "01", True, none, b"x", "a", f"{revision}", "1")]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,7 +33,7 @@ async def bus(kafka: str, schema_registry: str, unique: Callable[[str], str]) ->
 
 
 def vneid(bus: Bus, faults: Faults | None = None, state: Path | None = None, delay: float = 0.0) -> VneidSimulator:
-    channels = Channels(bus.bootstrap, bus.registry, bus.entry_topic, bus.displayed_topic)
+    channels = Channels(bus.bootstrap, bus.registry, bus.entry_topic, bus.displayed_topic, bus.reminder_topic)
     return VneidSimulator(channels, seed=1, median_delay=delay, faults=faults, state=state)
 
 
@@ -156,6 +157,53 @@ async def test_silence_shows_but_never_acknowledges(bus: Bus) -> None:
         assert await acknowledged(bus) == [("01999|TEST-2", 1)]
 
 
+async def reminded(url: str, count: int) -> None:
+    async def counted() -> bool:
+        async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:
+            return f"vneid_reminders_total {float(count)}" in (await answer.text()).splitlines()
+
+    await eventually(counted, message=f"{count} reminders are answered")
+
+
+async def test_a_reminder_is_answered_with_the_same_acknowledgement(bus: Bus) -> None:
+    async with vneid(bus, Faults(silence_until_reminded=1.0)) as simulator:
+        bus.write(entry())
+        found = await displayed(simulator.url, 1)
+        assert await acknowledged(bus) == []
+        bus.remind("TEST-1", 1, *bus.places()["01999|TEST-1"])
+
+        async def answered() -> bool:
+            return await acknowledged(bus) == [("01999|TEST-1", 1)]
+
+        await eventually(answered)
+        ((value, _, _),) = await asyncio.to_thread(bus.acknowledgements)
+        shown = datetime.fromisoformat(found["displayedAt"])
+        assert abs(value["displayedAt"] - shown) < timedelta(milliseconds=1), "shown since then, not since the reminder"
+
+
+async def test_an_overlooked_entry_is_read_where_the_reminder_says_that_it_lies(bus: Bus, tmp_path: Path) -> None:
+    state = tmp_path / "vneid.jsonl"
+    async with vneid(bus, Faults(overlooked=1.0), state=state) as simulator:
+        bus.write(entry("TEST-1"), entry("TEST-2"))
+        await ignored(simulator.url, 2)
+        assert await page(simulator.url) is None
+        bus.remind("TEST-1", 1, *bus.places()["01999|TEST-1"])
+        await displayed(simulator.url, 1)
+    async with vneid(bus, Faults(overlooked=1.0), state=state) as simulator:
+        bus.write(entry("TEST-3"))
+        await ignored(simulator.url, 1)
+        assert await acknowledged(bus) == [("01999|TEST-1", 1)], "nothing is read, or answered, a second time"
+
+
+async def test_who_stays_silent_stays_so_when_reminded(bus: Bus) -> None:
+    async with vneid(bus, Faults(silence=1.0)) as simulator:
+        bus.write(entry())
+        await displayed(simulator.url, 1)
+        bus.remind("TEST-1", 1, *bus.places()["01999|TEST-1"])
+        await reminded(simulator.url, 1)
+        assert await acknowledged(bus) == []
+
+
 async def test_faults_change_while_it_runs_and_bad_ones_are_refused(bus: Bus) -> None:
     async with vneid(bus) as simulator, aiohttp.ClientSession() as http:
         async with http.put(f"{simulator.url}/_sim/faults", json={"duplicate": 1, "stale": 1}) as answer:
@@ -217,7 +265,8 @@ async def test_kill_while_entries_wait_loses_none(bus: Bus, tmp_path: Path) -> N
     """A process of its own, killed without warning, twice."""
     bus.write(*(entry(f"TEST-{number}") for number in range(60)))
     script = Path(__file__).with_name("vneid_process.py")
-    arguments = [bus.bootstrap, bus.registry, bus.entry_topic, bus.displayed_topic, str(tmp_path / "vneid.jsonl")]
+    topics = bus.entry_topic, bus.displayed_topic, bus.reminder_topic
+    arguments = [bus.bootstrap, bus.registry, *topics, str(tmp_path / "vneid.jsonl")]
 
     def started() -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, str(script), *arguments])

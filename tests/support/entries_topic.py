@@ -1,4 +1,4 @@
-"""A pair of entry and acknowledgement topics of one test's own, written and read by a client that is not ours."""
+"""Topics of one test's own (entries, acknowledgements, reminders), used by a client that is not ours."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from events.health_book import EntryState, HealthBookEntry
+from events.health_book import EntryState, HealthBookEntry, HealthBookReminder
 from events.registry import canonical, load_schema
 from events.serde import to_record
 from streams.domain.privacy_rules import rules_on
@@ -30,18 +30,20 @@ def entry(ma_lk: str = "TEST-1", version: int = 1, state: EntryState = EntryStat
 
 @dataclass
 class Bus:
-    """The two topics; `entry_topic` is written in transactions as the relay does it."""
+    """The topics; `entry_topic` is written in transactions as the relay does it."""
 
     bootstrap: str
     registry: str
     entry_topic: str
     displayed_topic: str
+    reminder_topic: str
 
     def __post_init__(self) -> None:
         self._client = SchemaRegistryClient({"url": self.registry})
         for topic, declared in (
             (self.entry_topic, "health-book.entry.v1"),
             (self.displayed_topic, "health-book.displayed.v1"),
+            (self.reminder_topic, "health-book.reminder.v1"),
         ):
             self._client.register_schema(f"{topic}-value", Schema(canonical(load_schema(declared)), "AVRO"))
         self._serializer = AvroSerializer(
@@ -67,6 +69,31 @@ class Bus:
             producer.produce(self.entry_topic, key=key, value=value)
         producer.flush(30)
         (producer.commit_transaction if commit else producer.abort_transaction)(30)
+
+    def remind(self, ma_lk: str, version: int, partition: int, offset: int) -> None:
+        """Says that a version is not acknowledged, and where its entry lies."""
+        now = datetime.now(UTC)
+        reminder = HealthBookReminder(f"01999|{ma_lk}", version, 50, now, now, partition, offset)
+        context = SerializationContext(self.reminder_topic, MessageField.VALUE)
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 0})
+        producer.produce(self.reminder_topic, key=reminder.key, value=self._serializer(to_record(reminder), context))
+        assert producer.flush(30) == 0
+
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Key of each entry → partition and offset of its newest record."""
+        consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "unused", "enable.partition.eof": True}
+        )
+        consumer.assign([confluent_kafka.TopicPartition(self.entry_topic, number, 0) for number in range(PARTITIONS)])
+        found, ended = {}, 0
+        while ended < PARTITIONS:
+            record: Any = consumer.poll(10)
+            if record.error():
+                ended += 1
+            else:
+                found[record.key().decode()] = record.partition(), record.offset()
+        consumer.close()
+        return found
 
     def acknowledgements(self) -> list[tuple[dict[str, Any], dict[str, str], str]]:
         """All so far: value, headers, key."""
@@ -94,8 +121,9 @@ async def entries_bus(bootstrap: str, registry: str, entry_topic: str, displayed
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in (entry_topic, displayed_topic)])
-        yield Bus(bootstrap, registry, entry_topic, displayed_topic)
-        await admin.delete_topics([entry_topic, displayed_topic])
+        topics = [entry_topic, displayed_topic, f"{entry_topic}-reminder"]
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in topics])
+        yield Bus(bootstrap, registry, *topics)
+        await admin.delete_topics(topics)
     finally:
         await admin.close()

@@ -43,6 +43,11 @@ _INSTANTS = {
 FINAL = {"ACCEPTED", "REFUSED", "HELD", "SUPERSEDED", "NOT_DUE"}
 
 
+def in_a_quarter_of_an_hour(closed_at: datetime) -> datetime:
+    """When the receipt is due."""
+    return closed_at + timedelta(minutes=15)
+
+
 @dataclass
 class Bench:
     """Ledger, gateway and dispatcher of one test."""
@@ -55,7 +60,7 @@ class Bench:
 
     @property
     def ledger(self) -> PostgresLedger:
-        return PostgresLedger(self.pool, timedelta(minutes=15), self.horizon)
+        return PostgresLedger(self.pool, in_a_quarter_of_an_hour, self.horizon)
 
     def validated(
         self,

@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.deadline import DeadlineState
-from streams.sla.deadline import (
-    CLOSED_TO_RECEIPT,
-    RECEIPT_TO_SHOWN,
-    VERDICT_TO_CORRECTION,
-    Clock,
-    Deadline,
-    Facts,
-    deadlines,
-)
-from streams.sla.facts import merge
+from streams.sla import clocks
+from streams.sla.clock import Clock
+from streams.sla.deadline import Deadline, deadlines
+from streams.sla.facts import Facts, merge
+
+CLOCKS = clocks.shipped()
+(CLOSED_TO_RECEIPT,) = clocks.versions(clocks.CLOSED_TO_RECEIPT, CLOCKS)
+(RECEIPT_TO_SHOWN,) = clocks.versions(clocks.RECEIPT_TO_SHOWN, CLOCKS)
+(VERDICT_TO_CORRECTION,) = clocks.versions(clocks.LATE_VERDICT_TO_CORRECTION, CLOCKS)
 
 T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -126,6 +125,63 @@ def test_a_late_verdict_is_corrected_within_two_working_days(
     assert (found.state, found.due_at) == (state, DUE)
 
 
+def test_a_client_clock_that_is_two_hours_wrong_changes_nothing() -> None:
+    """S003-13: what our own machines believe enters nowhere, only what the gateway wrote on its receipt."""
+    right, wrong = facts(closed_at=T, received_at=T), facts(closed_at=T + timedelta(hours=2), received_at=T)
+    now = T + timedelta(hours=20)
+    assert one(RECEIPT_TO_SHOWN, wrong, now=now) == one(RECEIPT_TO_SHOWN, right, now=now)
+
+
+def test_weekends_and_holidays_count_for_the_24_hours() -> None:
+    saturday = datetime(2026, 8, 29, 3, 0, tzinfo=UTC)
+    assert one(RECEIPT_TO_SHOWN, facts(received_at=saturday), now=saturday).due_at == saturday + DAY
+
+
+@pytest.mark.parametrize(
+    ("gone", "warned"), [(0, 0), (11.999, 0), (12, 50), (17.999, 50), (18, 75), (21.599, 75), (21.6, 90), (24, 90)]
+)
+def test_it_warns_exactly_at_half_three_quarters_and_nine_tenths(gone: float, warned: int) -> None:
+    assert one(RECEIPT_TO_SHOWN, facts(received_at=T), now=T + timedelta(hours=gone)).warned == warned
+
+
+def test_until_the_receipt_is_known_the_clock_runs_from_the_sending_whose_answer_was_lost() -> None:
+    found = one(RECEIPT_TO_SHOWN, facts(closed_at=T, lost_since=T), now=T + timedelta(hours=19))
+    assert (found.state, found.provisional, found.due_at) == (DeadlineState.AT_RISK, True, T + DAY)
+
+
+def test_the_receipt_corrects_a_provisional_clock_even_when_it_was_late() -> None:
+    lost, known = facts(lost_since=T), facts(lost_since=T, received_at=T + timedelta(hours=2))
+    now = T + timedelta(hours=25)
+    assert one(RECEIPT_TO_SHOWN, lost, now=now).late
+    found = one(RECEIPT_TO_SHOWN, known, now=now)
+    assert (found.state, found.provisional, found.late, found.due_at) == (
+        DeadlineState.AT_RISK,
+        False,
+        False,
+        T + timedelta(hours=26),
+    )
+
+
+@pytest.mark.parametrize("fate", ["REFUSED", "ABANDONED"])
+def test_a_clear_no_ends_a_provisional_clock_with_its_reason(fate: str) -> None:
+    found = one(RECEIPT_TO_SHOWN, facts(lost_since=T, stopped_by=fate), now=T + 3 * DAY)
+    assert (found.state, found.reason, found.late) == (DeadlineState.NOT_DUE, fate, False)
+
+
+def test_a_newer_receipt_takes_the_place_of_a_lost_answer() -> None:
+    visit = facts(1, lost_since=T), facts(2, received_at=T + SECOND)
+    assert one(RECEIPT_TO_SHOWN, *visit, now=T + 3 * DAY).state is DeadlineState.SUPERSEDED
+
+
+@pytest.mark.parametrize(("hours", "mark"), [(11.9, 0), (12, 50), (18, 75), (23, 75), (30, 75)])
+def test_an_entry_without_acknowledgement_is_offered_again_at_half_and_three_quarters(hours: float, mark: int) -> None:
+    now = T + timedelta(hours=hours)
+    assert one(RECEIPT_TO_SHOWN, facts(received_at=T, entry_offset=7), now=now).offer_again == mark
+    assert one(RECEIPT_TO_SHOWN, facts(received_at=T), now=now).offer_again == 0, "there is nothing to offer yet"
+    shown = facts(received_at=T, entry_offset=7, displayed_at=T + SECOND)
+    assert one(RECEIPT_TO_SHOWN, shown, now=now).offer_again == 0
+
+
 instants = st.none() | st.integers(0, 60 * 60 * 50).map(lambda seconds: T + timedelta(seconds=seconds))
 any_facts = st.builds(
     facts,
@@ -136,6 +192,8 @@ any_facts = st.builds(
     stopped_by=st.sampled_from([None, "REJECTED", "REFUSED"]),
     not_due_because=st.sampled_from([None, "NO_IDENTIFIER", "WITHHELD"]),
     late_verdict_at=instants,
+    entry_offset=st.sampled_from([None, 7]),
+    lost_since=instants,
 )
 
 
@@ -148,14 +206,13 @@ def learnt(told: list[Facts]) -> list[Facts]:
 def test_order_and_repetition_of_events_do_not_change_the_states(told: list[Facts], chance: object) -> None:
     again = told + told[::2]
     chance.shuffle(again)  # type: ignore[attr-defined]
-    clocks = [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION]
     now = T + timedelta(hours=30)
-    assert deadlines(learnt(told), clocks, now) == deadlines(learnt(again), clocks, now)
+    assert deadlines(learnt(told), CLOCKS, now) == deadlines(learnt(again), CLOCKS, now)
 
 
 @given(st.lists(any_facts, min_size=1, max_size=8), st.integers(0, 60 * 60 * 50))
 def test_a_clock_that_still_runs_says_when_to_look_again(told: list[Facts], seconds: int) -> None:
     now = T + timedelta(seconds=seconds)
-    for found in deadlines(learnt(told), [CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN, VERDICT_TO_CORRECTION], now):
+    for found in deadlines(learnt(told), CLOCKS, now):
         open_ = found.state in (DeadlineState.RUNNING, DeadlineState.AT_RISK)
         assert (found.next_look_at is not None) == open_

@@ -22,6 +22,10 @@ class Faults:
     """Shown, but never acknowledged."""
     silence_match: str = ""
     """The same for entries whose id matches this regular expression."""
+    silence_until_reminded: float = 0.0
+    """Shown, but acknowledged only when a reminder names it."""
+    overlooked: float = 0.0
+    """Passed over as if it had not arrived, until a reminder names it."""
     duplicate: float = 0.0
     """Acknowledged twice."""
     stale: float = 0.0
@@ -60,6 +64,8 @@ class Plan:
 
     delay: float
     silent: bool
+    silent_until_reminded: bool
+    overlooked: bool
     acknowledgements: int
     stale: bool
 
@@ -75,13 +81,19 @@ class Behaviour:
     def plan(self, entry_id: str, version: int) -> Plan:
         faults, chance = self.faults, random.Random(f"{self.seed}|{entry_id}|{version}")  # noqa: S311 (must repeat)
         delay = self.median_delay * math.exp(chance.gauss(0, SPREAD))
-        silent, duplicate, stale, late = (
-            chance.random() < share for share in (faults.silence, faults.duplicate, faults.stale, faults.late)
+        silent, duplicate, stale, late, until_reminded, overlooked = (
+            chance.random() < share
+            for share in (
+                *(faults.silence, faults.duplicate, faults.stale, faults.late),
+                *(faults.silence_until_reminded, faults.overlooked),
+            )
         )
         matched = bool(faults.silence_match) and re.search(faults.silence_match, entry_id) is not None
         return Plan(
             delay=delay + (faults.late_seconds if late else 0.0),
             silent=silent or matched,
+            silent_until_reminded=until_reminded,
+            overlooked=overlooked,
             acknowledgements=2 if duplicate else 1,
             stale=stale,
         )

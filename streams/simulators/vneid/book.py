@@ -47,7 +47,9 @@ class Book:
     def __init__(self, state: Path | None = None) -> None:
         self.pages: dict[str, Page] = {}
         self.positions: dict[int, int] = {}
-        """Partition → offset of the next record to read."""
+        """Partition → offset of the next entry to read."""
+        self.reminded: dict[int, int] = {}
+        """The same of the reminders."""
         self._path = state
         self._file: Any = None
 
@@ -73,6 +75,17 @@ class Book:
         self._write(line if changed else {"partition": partition, "offset": offset})
         return changed
 
+    def pass_over(self, partition: int, offset: int) -> None:
+        """A record arrived and is forgotten."""
+        line = {"partition": partition, "offset": offset}
+        self._advance(line)
+        self._write(line)
+
+    def heed(self, partition: int, offset: int) -> None:
+        """A reminder was answered."""
+        self.reminded[partition] = offset + 1
+        self._write({"reminder": partition, "offset": offset})
+
     def show(self, entry_id: str, version: int, at: datetime) -> bool:
         """The citizen sees this version from now on; False when it is not the newest any more."""
         line = {"shown": entry_id, "version": version, "displayedAt": at.isoformat()}
@@ -84,8 +97,14 @@ class Book:
     def waiting(self) -> Iterator[Page]:
         return (page for page in self.pages.values() if page.waits)
 
+    def _advance(self, line: Document) -> None:
+        partition, following = line["partition"], line["offset"] + 1
+        self.positions[partition] = max(
+            following, self.positions.get(partition, 0)
+        )  # what a reminder names lies behind
+
     def _arrive(self, line: Document) -> bool:
-        self.positions[line["partition"]] = line["offset"] + 1
+        self._advance(line)
         entry_id, document = line["entryId"], line["entry"]
         if document is None:
             return self.pages.pop(entry_id, None) is not None
@@ -118,10 +137,12 @@ class Book:
         for line in map(json.loads, whole.splitlines()):
             if "shown" in line:
                 self._show(line)
+            elif "reminder" in line:
+                self.reminded[line["reminder"]] = line["offset"] + 1
             elif "entryId" in line:
                 self._arrive(line)
             else:
-                self.positions[line["partition"]] = line["offset"] + 1
+                self._advance(line)
 
     def _write(self, line: Document) -> None:
         if self._file is not None:

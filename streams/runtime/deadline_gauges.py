@@ -1,0 +1,57 @@
+"""The gauges of the clocks (INTERFACE §6): how many stand where, the nearest due time, predicted breaches."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from streams.adapters.deadline_figures import PostgresFigures
+from streams.metrics import (
+    DEADLINE_NEAREST,
+    DEADLINE_PREDICTED_BREACH,
+    DEADLINE_PREDICTED_BREACHES,
+    DEADLINES,
+)
+from streams.sla.clock import Clock
+from streams.sla.moments import of_a_revision
+from streams.sla.prediction import Drain, predict, window
+
+_GROUPS = 60
+"""A group of due times lasts this part of the window over which the rate is measured."""
+
+
+class Gauges:
+    """Measures the clocks of visits from time to time; the drain between two measurements gives the rate."""
+
+    def __init__(self, figures: PostgresFigures, clocks: Sequence[Clock]) -> None:
+        self._figures = figures
+        # The last version of a clock has its window.
+        self._windows = {clock.name: window(clock) for clock in clocks if of_a_revision(clock)}
+        self._drains = {name: Drain(longest) for name, longest in self._windows.items()}
+
+    async def measure(self) -> None:
+        """Sets all of them. Raises RetryLater while the database is away."""
+        ended: Counter[str] = Counter()
+        states: Counter[tuple[str, str]] = Counter()
+        for row in await self._figures.counts():
+            states[row["clock"], row["state"]] += row["number"]
+            ended[row["clock"]] += 0 if row["running"] else row["number"]
+        for (clock, state), number in states.items():
+            DEADLINES.labels(clock, state).set(number)
+        for clock in self._windows:
+            await self._nearest(clock)
+            await self._predict(clock, ended[clock])
+
+    async def _nearest(self, clock: str) -> None:
+        left = await self._figures.nearest(clock)
+        if left is not None:
+            DEADLINE_NEAREST.labels(clock).set(left.total_seconds())
+        else:
+            DEADLINE_NEAREST.remove(clock)
+
+    async def _predict(self, clock: str, ended: int) -> None:
+        drain = self._drains[clock]
+        backlog = await self._figures.backlog(clock, self._windows[clock] / _GROUPS)
+        drain.note(backlog.now, ended)
+        found = predict(backlog.waiting, drain.per_second(backlog.busy_since), backlog.now)
+        DEADLINE_PREDICTED_BREACHES.labels(clock).set(found.breaches)
+        DEADLINE_PREDICTED_BREACH.labels(clock).set(found.first_at.timestamp() if found.first_at else 0)
+        await self._figures.keep(clock, backlog.now, found)
