@@ -356,9 +356,10 @@ async def test_killed_restarted_and_replayed_from_the_start_it_has_the_same_stat
         await send(parts, serde, [*closed_and_corrected(facility, "\0"), events[0]])
         second = await process(parts, database_url, tmp_path)
         await eventually(lambda: learned(database_url, facility, 80), timeout=90)
+        log = tmp_path / "deadlines.log"
+        await eventually(lambda: log.read_text().count("record put aside") == 2, timeout=90)
         second.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(second.wait(), 30) == 0
-    assert (tmp_path / "deadlines.log").read_text().count("record put aside") == 2
     before = await rows(database_url, facility)
 
     connection = await asyncpg.connect(database_url)
