@@ -12,7 +12,8 @@ from streams.adapters.outages import listed, running
 from streams.adapters.timeline import PostgresTimeline
 from streams.domain.outage import FoundBy, Outage, Phase, Subject
 from streams.metrics import BREAKER_OPEN, OUTAGE_OPEN
-from streams.sla.deadline import CLOSED_TO_RECEIPT, Facts
+from streams.sla.clocks import shipped
+from streams.sla.facts import Facts
 from streams.stages.forward import record
 from streams.stages.record import story_line
 from tests.support.commands import Answer, healthbook
@@ -245,7 +246,7 @@ async def test_a_late_visit_tells_the_outage_it_waited_for_and_the_outage_its_vi
         await record([quick], b.ledger)
         async with b.dispatching():
             await b.settled()
-        clocks = PostgresDeadlines(b.pool, (CLOSED_TO_RECEIPT,), lambda: datetime.now(UTC))
+        clocks = PostgresDeadlines(b.pool, shipped())
         for visit, closed in ((late, late.closed_at - timedelta(hours=3)), (quick, quick.closed_at)):
             await PostgresTimeline(b.pool).add([story_line(event, datetime.now(UTC)) for event in await b.told(visit)])
             receipt = await b.pool.fetchval(

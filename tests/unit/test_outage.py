@@ -26,7 +26,7 @@ from streams.domain.outage import (
     time_out,
 )
 from streams.runtime.breakers import NOT_SENT
-from streams.sla.deadline import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
+from streams.sla.clocks import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
 
 T0 = datetime(2026, 11, 2, 4, tzinfo=UTC)
 
@@ -116,7 +116,7 @@ def test_attempts_that_we_broke_off_ourselves_prove_nothing() -> None:
 
 def test_the_clocks_that_an_outage_delays_are_clocks() -> None:
     named = {clock for clocks in DELAYED.values() for clock in clocks}
-    assert named == {CLOSED_TO_RECEIPT.name, RECEIPT_TO_SHOWN.name}
+    assert named == {CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN}
 
 
 def test_phases() -> None:
