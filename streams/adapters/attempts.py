@@ -102,7 +102,7 @@ select *, statement_timestamp() as started_at from claimed order by due_at
 """  # noqa: S608 - put together from constants
 
 _MINE = """
-select id from submission join unnest($1::bigint[], $2::int[]) as mine (id, number) using (id)
+select id, attempts from submission join unnest($1::bigint[], $2::int[]) as mine (id, number) using (id)
 where attempts = number and state = 'SENDING' and lease_until > statement_timestamp()
 """
 
@@ -211,8 +211,8 @@ class PostgresAttempts:
     async def mine(self, submissions: Sequence[Submission]) -> list[bool]:
         """Which may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
         rows = await patiently(lambda: self._pool.fetch(_MINE, *_fences(submissions)), "database")
-        found = {row["id"] for row in rows}
-        return [submission.id in found for submission in submissions]
+        found = {(row["id"], row["attempts"]) for row in rows}
+        return [(submission.id, submission.attempt) in found for submission in submissions]
 
     async def renew(self, submissions: Collection[Submission], lease: timedelta) -> set[tuple[int, int]]:
         """Keeps the leases of attempts in flight; answers (id, attempt) of those that it could keep."""

@@ -11,6 +11,7 @@ import pytest
 
 from streams.simulators.gateway.clock import VirtualClock
 from streams.simulators.gateway.faults import parse_fault
+from streams.simulators.gateway.rules import PROFILES
 from streams.simulators.gateway.server import GatewaySimulator
 from tests.support import gateway_simulator as kit
 from tests.support.gateway_simulator import Facility
@@ -182,3 +183,38 @@ async def test_a_restricted_account_is_told_by_500_and_a_text(accounts: Path) ->
         answer = await facility.look_up()
         assert (answer["maKetQua"], answer["maThe"]) == ("500", "")
         assert answer["ghiChu"]
+
+
+async def test_rules_and_profiles_are_switched_while_it_runs(accounts: Path, identity: kit.Identity) -> None:
+    async with gateway(accounts) as (simulator, facility):
+
+        async def post(path: str, document: dict[str, Any]) -> tuple[int, Any]:
+            status, answer = await facility.post(f"/_sim/{path}", json=document)
+            return status, answer
+
+        assert (await facility.send(dossier(identity)))["maKetQua"] == "200"
+        status, rules = await post("rules", {"window": "closed", "allow_batch": True})
+        assert (status, rules["window"], rules["allow_batch"]) == (200, "closed", "True")
+        assert (await facility.send(dossier(identity)))["maKetQua"] == "701", "what is replaced as well"
+        assert (await post("rules", {"window": "ajar"}))[0] == 400
+        assert (await post("rules", {"window": "open"}))[0] == 200
+        assert (await facility.send(dossier(identity)))["maKetQua"] == "200"
+
+        status, faults = await post("profile", {"profile": "maintenance", "seed": 3})
+        assert (status, [fault["fault"] for fault in faults]) == (200, ["maintenance"])
+        assert await codes(facility, dossier(identity), 1) == ["503"]
+        assert (await post("profile", {"profile": "sunny"}))[0] == 400
+        assert (await post("profile", {"profile": "strict"}))[0] == 200
+        assert (await facility.send(dossier(identity)))["maKetQua"] == "200"
+        assert simulator.gateway.rules.allow_batch is False, "a profile takes the place of every rule"
+
+
+@pytest.mark.parametrize("name", PROFILES)
+async def test_a_profile_and_its_seed_mean_the_same_at_the_start_and_at_run_time(accounts: Path, name: str) -> None:
+    at_start = GatewaySimulator(accounts, profile=name, seed=7).gateway
+    async with gateway(accounts) as (simulator, caller):
+        await caller.post("/_sim/profile", json={"profile": name, "seed": 7})
+        switched = simulator.gateway
+        assert switched.rules == at_start.rules
+        assert [each.fault for each in switched.faults] == [each.fault for each in at_start.faults]
+        assert [each.dice.random() for each in switched.faults] == [each.dice.random() for each in at_start.faults]

@@ -76,6 +76,9 @@ class Model:
         ]
         return sorted(found, key=lambda key: self.rows[key].place)
 
+    def in_flight(self) -> list[Revision]:
+        return [key for key, row in self.rows.items() if row.in_flight]
+
     def claim(self, key: Revision) -> None:
         row = self.rows[key]
         row.state, row.attempt, row.alive = "SENDING", row.attempt + 1, True

@@ -340,10 +340,10 @@ def test_the_window_is_open_in_the_month_and_five_days(
     window: Window, visit: Visit, at: str, replaces: bool, taken: bool
 ) -> None:
     if taken:
-        check_window(window, visit, local(at), replaces=replaces)
+        check_window(Rules(window=window), visit, local(at), replaces=replaces)
         return
     with pytest.raises(Refusal) as refused:
-        check_window(window, visit, local(at), replaces=replaces)
+        check_window(Rules(window=window), visit, local(at), replaces=replaces)
     assert refused.value.code == Code.WINDOW
 
 
@@ -397,6 +397,12 @@ def test_the_clock_runs_stands_still_and_is_set() -> None:
 def test_switches_are_read_from_text() -> None:
     rules = with_switches(Rules(), {"window": "month+5", "allow_batch": "true", "token_seconds": "5"})
     assert (rules.window, rules.allow_batch, rules.token_seconds) == (Window.MONTH_AND_FIVE_DAYS, True, 5)
-    for wrong in ({"windows": "open"}, {"window": "ajar"}, {"allow_batch": "perhaps"}):
+    moved = with_switches(Rules(window=Window.CLOSED), {"replacement": "2026-11-01/2026-11-30"})
+    check_window(moved, NOVEMBER, local("2027-06-01T00:00"), replaces=True)
+    for visit in (DECEMBER, TRANSITION):
+        with pytest.raises(Refusal):
+            check_window(moved, visit, local("2027-06-01T00:00"), replaces=True)
+    wrong_ones = ({"windows": "open"}, {"window": "ajar"}, {"allow_batch": "perhaps"}, {"replacement": "2024"})
+    for wrong in wrong_ones:
         with pytest.raises(ValueError, match="rule"):
             with_switches(Rules(), wrong)

@@ -18,9 +18,9 @@ from streams.simulators.gateway.stats import Stats
 from streams.simulators.gateway.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gateway:
-    """Everything that one gateway is made of."""
+    """Everything that one gateway is made of. `rules` and `faults` may be exchanged while it runs."""
 
     register: Register
     rules: Rules

@@ -116,7 +116,7 @@ def judge(
     if refusal := contents.refusal:
         raise refusal
     for visit in contents.visits:
-        check_window(rules.window, visit, now, replaces=replaces(account.facility, visit.visit or ""))
+        check_window(rules, visit, now, replaces=replaces(account.facility, visit.visit or ""))
     return Verdict(
         account.facility,
         tuple(contents.visits),

@@ -5,15 +5,13 @@ from datetime import date, datetime
 from streams.simulators.gateway.answers import Code, Refusal
 from streams.simulators.gateway.clock import VIETNAM
 from streams.simulators.gateway.dossier import Visit
-from streams.simulators.gateway.rules import SizeRule, Window
+from streams.simulators.gateway.rules import Rules, SizeRule, Window
 
 MEGABYTE = 1024 * 1024
 BUSY_LIMIT = 20 * MEGABYTE
 QUIET_LIMIT = 100 * MEGABYTE
 _BUSY_HOURS = frozenset([*range(8, 11), *range(14, 19)])
 LAST_DAY_OF_GRACE = 5
-# QĐ 3176 obliges BHXH to let facilities replace dossiers of these days
-TRANSITION = (date(2024, 7, 1), date(2024, 12, 31))
 
 
 def size_limit(rule: SizeRule, now: datetime) -> int:
@@ -29,14 +27,15 @@ def check_size(characters: int, rule: SizeRule, now: datetime) -> None:
         raise Refusal(Code.SIZE, "Dung lượng tệp vượt quá giới hạn")
 
 
-def check_window(window: Window, visit: Visit, now: datetime, *, replaces: bool) -> None:
+def check_window(rules: Rules, visit: Visit, now: datetime, *, replaces: bool) -> None:
     """`month+5`: costs are taken in their month and until the 5th of the next. `closed`: nothing is taken any more.
 
-    A replacement of a dossier of the transition period is always taken. Raises Refusal 701.
+    A replacement of a dossier whose discharge is in `rules.replacement` is always taken. Raises Refusal 701.
     """
+    window = rules.window
     if window is Window.OPEN:
         return
-    if replaces and visit.discharged and TRANSITION[0] <= visit.discharged <= TRANSITION[1]:
+    if replaces and visit.discharged and visit.discharged in rules.replacement:
         return
     if window is Window.CLOSED or (visit.period and now.astimezone(VIETNAM).date() > _last_day(visit.period)):
         raise Refusal(Code.WINDOW, "Ngoài thời gian được phép gửi hồ sơ")

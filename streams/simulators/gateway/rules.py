@@ -3,10 +3,11 @@
 A profile (GATEWAY §13) is a set of switches with the faults that belong to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from streams.simulators.gateway.faults import Fault, parse_fault
 
@@ -27,10 +28,32 @@ class SizeRule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Days:
+    """From the first to the last day, written `2024-07-01/2024-12-31`."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Raises ValueError."""
+        first, last = map(date.fromisoformat, text.split("/"))
+        return cls(first, last)
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first}/{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Defaults are those of the profile `strict`."""
 
     window: Window = Window.OPEN
+    # QĐ 3176 obliges BHXH to let facilities replace dossiers of the transition, whatever the window.
+    replacement: Days = Days(date(2024, 7, 1), date(2024, 12, 31))
     size_rule: SizeRule = SizeRule.STRICT
     token_seconds: int = 600
     ip_binding: bool = True
@@ -54,12 +77,17 @@ def with_switches(rules: Rules, switches: Mapping[str, str]) -> Rules:
     for name, text in switches.items():
         if name not in known:
             raise RuleError(f"unknown rule {name!r}; known: {', '.join(known)}")
-        kind = known[name]
         try:
-            changes[name] = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+            changes[name] = _READ.get(known[name], known[name])(text)
         except (KeyError, ValueError):
             raise RuleError(f"rule {name}: cannot be {text!r}") from None
     return replace(rules, **changes)
+
+
+_READ: Mapping[type, Callable[[str], Any]] = {
+    bool: lambda text: {"true": True, "false": False}[text.lower()],
+    Days: Days.read,
+}
 
 
 @dataclass(frozen=True, slots=True)

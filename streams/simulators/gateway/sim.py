@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from aiohttp import web
 
 from streams.simulators.gateway.calls import Gateway
 from streams.simulators.gateway.clock import fourteen_digits, instant
-from streams.simulators.gateway.faults import ActiveFault, FaultError, fault_from
+from streams.simulators.gateway.faults import ActiveFault, FaultError, Faults, fault_from
+from streams.simulators.gateway.rules import RuleError, profile, with_switches
 from streams.simulators.gateway.store import ErrorItem, Receipt
 
 _ERROR_COLUMNS = ("maCSKCB", "maLK", "maGiaoDich", "bang", "stt", "truong", "maLoi", "moTa", "thoiGian")
@@ -35,6 +37,9 @@ def routes(gateway: Gateway) -> list[web.RouteDef]:
         web.get("/_sim/faults", bound(_faults)),
         web.post("/_sim/faults", bound(_add_faults)),
         web.delete("/_sim/faults", bound(_clear_faults)),
+        web.get("/_sim/rules", bound(_rules)),
+        web.post("/_sim/rules", bound(_switch_rules)),
+        web.post("/_sim/profile", bound(_profile)),
         web.post("/_sim/clock", bound(_clock)),
         web.get("/_sim/stats", bound(_stats)),
     ]
@@ -132,6 +137,34 @@ def _fault(active: ActiveFault) -> dict[str, Any]:
         **fault.options,
         "taken": active.taken,
     }
+
+
+async def _rules(gateway: Gateway, _: web.Request) -> web.Response:
+    return web.json_response({each.name: str(getattr(gateway.rules, each.name)) for each in fields(gateway.rules)})
+
+
+async def _switch_rules(gateway: Gateway, request: web.Request) -> web.Response:
+    """`{"window": "month+5", …}`: as `--rule` on the command line; what is not named stays."""
+    wanted = _object(await _json(request))
+    try:
+        gateway.rules = with_switches(gateway.rules, {name: str(value) for name, value in wanted.items()})
+    except RuleError as error:
+        raise _bad(str(error)) from None
+    return await _rules(gateway, request)
+
+
+async def _profile(gateway: Gateway, request: web.Request) -> web.Response:
+    """`{"profile": NAME, "seed": N}`: its rules and its faults take the place of those that are active."""
+    wanted = _object(await _json(request))
+    seed = wanted.get("seed", 0)
+    if set(wanted) - {"profile", "seed"} or not isinstance(seed, int):
+        raise _bad("profile knows profile (a name) and seed (a whole number)")
+    try:
+        chosen = profile(str(wanted.get("profile")))
+    except RuleError as error:
+        raise _bad(str(error)) from None
+    gateway.rules, gateway.faults = chosen.rules, Faults(seed, chosen.faults)
+    return await _faults(gateway, request)
 
 
 async def _clock(gateway: Gateway, request: web.Request) -> web.Response:
