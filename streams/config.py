@@ -6,9 +6,9 @@ A secret may come from a file: `HEALTHBOOK_DATABASE_URL_FILE=/run/secrets/databa
 import os
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -102,7 +102,8 @@ class Settings(BaseSettings):
         date | None, Field(description="First day on which the rule of 3 hours stands in the place of that target")
     ] = None
     send_horizon: Annotated[
-        float, Field(gt=0, description="Seconds after closing until a visit without an answer is held")
+        float,
+        Field(gt=0, description="Seconds after closing until a visit without an answer is held; not below the target"),
     ] = 24 * 3600.0
 
     @field_validator("kafka_brokers")
@@ -112,6 +113,15 @@ class Settings(BaseSettings):
         if brokers not in (1, 3):
             raise ValueError("1 or 3 brokers can be embedded")
         return brokers
+
+    @model_validator(mode="after")
+    def _horizon_after_target(self) -> Self:
+        if self.send_horizon < self.receipt_target:
+            raise ValueError(
+                f"{PREFIX}SEND_HORIZON ({self.send_horizon:g} s) is shorter than {PREFIX}RECEIPT_TARGET"
+                f" ({self.receipt_target:g} s): visits would be held that are still in time"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -192,5 +202,7 @@ def _with_running_parts(settings: Settings) -> Settings:
 
 
 def _explain(item: Any) -> str:
-    name = str(item["loc"][0]) if item["loc"] else "?"
+    if not item["loc"]:  # about several settings together: the text names them
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
     return f"{PREFIX}{name.upper()}: {item['msg']}. Set it in the environment or as `{name}` in healthbook.toml."

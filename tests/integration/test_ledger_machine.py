@@ -40,7 +40,10 @@ REPLIES = {
     "unknown": Reply(ResultClass.UNKNOWN, "500"),
     "lost": Reply(ResultClass.UNKNOWN, LEASE_EXPIRED),
 }
-VISITS = st.sampled_from([("01999", "TEST"), ("48999", "TEST")])
+BOTH = [("01999", "TEST"), ("48999", "TEST")]
+VISITS = st.sampled_from(BOTH)
+FREE = st.sampled_from([1, 2, 0])
+"""Places that a dispatcher has after something happened: it is never far."""
 CONTENTS = st.sampled_from(["first content", "second content"])
 ANSWERS = st.sampled_from([name for name in REPLIES if name != "lost"])
 PERSON = st.sampled_from([Happening.RELEASED, Happening.ABANDONED])
@@ -54,7 +57,7 @@ from submission_attempt join submission on id = submission_attempt.submission
 
 THOROUGH = settings.get_current_profile_name() == "thorough"
 LIVES = settings(
-    max_examples=1000 if THOROUGH else 50,
+    max_examples=1000 if THOROUGH else 60,
     # Shrinking takes minutes on a real database.
     phases=list(Phase) if THOROUGH else (Phase.reuse, Phase.generate),
     stateful_step_count=25,
@@ -85,29 +88,27 @@ class LedgerMachine(RuleBasedStateMachine):
 
         return self._loop.run(waited())
 
-    @initialize()
-    def empty(self) -> None:
+    @initialize(contents=st.lists(CONTENTS, min_size=2, max_size=2))
+    def one_in_flight_and_one_ready(self, contents: list[str]) -> None:
         self.wait(self._pool.execute(_WIPE))
+        for visit, content in zip(BOTH, contents, strict=True):
+            self._add(visit, [(2, content)])
+        self._dispatch(1)
 
     # ---- what comes in ----------------------------------------------------------------------------------------------
 
-    @rule(visit=VISITS, contents=st.lists(CONTENTS, min_size=1, max_size=2), gap=st.integers(1, 2))
-    def newer_revisions(self, visit: Visit, contents: list[str], gap: int) -> None:
-        newest = max(self.model.of(visit), default=0)
+    @rule(visit=VISITS, contents=st.lists(CONTENTS, min_size=1, max_size=2), gap=st.integers(1, 2), free=FREE)
+    def newer_revisions(self, visit: Visit, contents: list[str], gap: int, free: int) -> None:
+        newest = max(self.model.of(visit))
         self._add(visit, [(newest + gap + number, content) for number, content in enumerate(contents)])
+        self._dispatch(free)
 
-    @rule(visit=VISITS, content=CONTENTS)
-    def an_older_revision_that_was_on_its_way_longer(self, visit: Visit, content: str) -> None:
-        here = self.model.of(visit)
-        missing = [number for number in range(1, max(here, default=0)) if number not in here]
-        if missing:
-            self._add(visit, [(missing[-1], content)])
-
-    @precondition(lambda self: self.model.rows)
-    @rule(data=st.data(), content=CONTENTS)
-    def the_same_revision_again_even_with_other_bytes(self, data: st.DataObject, content: str) -> None:
-        facility, ma_lk, revision = data.draw(st.sampled_from(list(self.model.rows)))
-        self._add((facility, ma_lk), [(revision, content)])
+    @rule(data=st.data(), visit=VISITS, content=CONTENTS)
+    def an_older_revision_comes_late_or_the_same_again_with_other_bytes(
+        self, data: st.DataObject, visit: Visit, content: str
+    ) -> None:
+        revision = data.draw(st.integers(1, max(self.model.of(visit))))
+        self._add(visit, [(revision, content)])
 
     def _add(self, visit: Visit, revisions: list[tuple[int, str]]) -> None:
         place = len(self.model.rows)
@@ -117,8 +118,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # ---- the dispatcher ---------------------------------------------------------------------------------------------
 
-    @rule(free=st.integers(1, 3))
-    def a_dispatcher_claims(self, free: int) -> None:
+    def _dispatch(self, free: int) -> None:
+        self.the_ledger_says_what_the_model_says()
+        if not free:
+            return
         expected = self.model.claimable()[:free]
         claimed = self.wait(self.attempts.claim(free, LIMITS, [], [], probe=False))
         assert [self._key(item) for item in claimed] == expected
@@ -128,23 +131,26 @@ class LedgerMachine(RuleBasedStateMachine):
         self.tokens += claimed
 
     @precondition(lambda self: self.model.in_flight())
-    @rule(data=st.data(), answer=ANSWERS, waits=st.booleans())
-    def an_answer_arrives(self, data: st.DataObject, answer: str, waits: bool) -> None:
+    @rule(data=st.data(), answer=ANSWERS, waits=st.booleans(), free=FREE)
+    def an_answer_arrives(self, data: st.DataObject, answer: str, waits: bool, free: int) -> None:
         key = data.draw(st.sampled_from(self.model.in_flight()))
         self._finish([([item for item in self.tokens if self._key(item) == key][-1], answer, waits)])
+        self._dispatch(free)
 
-    @precondition(lambda self: self.tokens)
     @rule(data=st.data(), answers=st.lists(st.tuples(ANSWERS, st.booleans()), min_size=1, max_size=3))
     def answers_arrive_in_time_or_late(self, data: st.DataObject, answers: list[tuple[str, bool]]) -> None:
         self._finish([(data.draw(st.sampled_from(self.tokens)), name, waits) for name, waits in answers])
 
     @precondition(lambda self: self.model.in_flight())
-    @rule(data=st.data())
-    def a_lease_ends(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), horizon=st.booleans())
+    def a_lease_ends_perhaps_past_the_horizon(self, data: st.DataObject, horizon: bool) -> None:
         key = data.draw(st.sampled_from(self.model.in_flight()))
         self.model.rows[key].alive = False
         self._set(key, "lease_until = statement_timestamp() - interval '1 s'")
+        if horizon:
+            self._set(key, "give_up_at = statement_timestamp() - interval '1 s'")
 
+    @precondition(lambda self: any(not self.model.rows[key].alive for key in self.model.in_flight()))
     @rule(data=st.data(), with_an_answer=st.booleans())
     def the_sweep_takes_over_what_ended(self, data: st.DataObject, with_an_answer: bool) -> None:
         """The answer may be written together with our word that nobody waits for it any more."""
@@ -157,27 +163,17 @@ class LedgerMachine(RuleBasedStateMachine):
             results.append((data.draw(st.sampled_from(expired)), data.draw(ANSWERS), False))
         self._finish(data.draw(st.permutations(results)))
 
-    @rule()
-    def time_passes_until_everything_is_due(self) -> None:
+    @rule(free=FREE)
+    def time_passes_until_everything_is_due(self, free: int) -> None:
         for row in self.model.rows.values():
             row.due = True
         self.wait(self._pool.execute("update submission set next_attempt_at = statement_timestamp()"))
+        self._dispatch(free)
 
-    @precondition(lambda self: self.model.rows)
-    @rule(data=st.data())
-    def its_horizon_passes(self, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(list(self.model.rows)))
-        self._set(key, "give_up_at = statement_timestamp() - interval '1 s'")
-
-    @precondition(lambda self: self.tokens)
     @rule()
-    def every_holder_asks_whether_it_may_still_send(self) -> None:
+    def every_holder_asks_whether_it_may_still_send_and_renews_its_lease(self) -> None:
         answers = self.wait(self.attempts.mine(self.tokens))
         assert answers == [self._is_mine(item, "SENDING") for item in self.tokens]
-
-    @precondition(lambda self: self.tokens)
-    @rule()
-    def every_holder_renews_its_lease(self) -> None:
         kept = self.wait(self.attempts.renew(self.tokens, HOUR))
         mine = [item for item in self.tokens if self._is_mine(item, "SENDING", "OVERTAKEN")]
         assert kept == {(item.id, item.attempt) for item in mine}
@@ -195,8 +191,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # ---- people -----------------------------------------------------------------------------------------------------
 
-    @rule(data=st.data(), visit=VISITS, act=PERSON, dry_run=st.booleans())
-    def a_person_decides(self, data: st.DataObject, visit: Visit, act: Happening, dry_run: bool) -> None:
+    @precondition(lambda self: any(row.state in ("HELD", "NOT_DUE") for row in self.model.rows.values()))
+    @rule(data=st.data(), visit=VISITS, act=PERSON, dry_run=st.booleans(), free=FREE)
+    def a_person_decides(self, data: st.DataObject, visit: Visit, act: Happening, dry_run: bool, free: int) -> None:
         revision = data.draw(st.sampled_from([None, *self.model.of(visit)]))
         number = self.model.decided(visit, revision, act)
         decision = Decision(act, "ngoc", "mended")
@@ -208,6 +205,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         if not dry_run and number is not None:
             self.model.decide(visit, number, act)
+            self._dispatch(free)
 
     # ---- what holds at any time -------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from streams.adapters.ledger import PostgresLedger, attempts_of
 from streams.adapters.outbox import Outbox
 from streams.adapters.signer import SoftwareKeySigner
 from streams.domain.dossier.history import EarlierDossiers
-from streams.domain.dossier.sample import VisitKind, new_dossier
+from streams.domain.dossier.sample import Trait, VisitKind, new_dossier
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.outage_watch import OutageWatch
 from streams.simulators.gateway.clock import VirtualClock
@@ -71,6 +71,7 @@ class Bench:
         closed: datetime | None = None,
         discharged: datetime | None = None,
         advice: int = 0,
+        traits: Collection[Trait] = (),
     ) -> VisitValidated:
         """An invented visit that passed validation; another `advice` is another content of it."""
         sample = new_dossier(
@@ -81,6 +82,7 @@ class Bench:
             discharged_at=discharged or DISCHARGED,
             size=6,
             ma_lk=f"TEST-{seed}",
+            traits=traits,
         )
         tables = tuple(TableFile(kind, content) for kind, content in sample.tables)
         visit = VisitClosed(facility, sample.ma_lk, revision, closed or _now(), tables=tables, envelope=None)
@@ -164,6 +166,10 @@ class Bench:
 
     async def fault(self, name: str, **options: Any) -> None:
         await self.sim("faults", {"fault": name, **options}, method="POST")
+
+    async def window(self, name: str) -> None:
+        """The gateway's sending window from now on."""
+        await self.sim("rules", {"window": name}, method="POST")
 
     async def pass_time(self, by: timedelta) -> None:
         """The gateway's clock goes on, and with it our waits between attempts."""
