@@ -17,7 +17,7 @@ run: $(INSTALLED) ## Installs what is missing, starts everything, hands samples 
 	$(BIN)/healthbook run $(ARGS)
 
 test: $(INSTALLED) $(VALIDATORS) ## Installs what is missing and runs every test on real parts (ARGS go to pytest)
-	@infra/install-test-tools xmlsec1 kcat curl chromium faketime
+	@infra/install-test-tools xmlsec1 kcat curl chromium faketime prometheus prometheus-alertmanager
 	$(BIN)/pytest $(ARGS)
 
 faults: $(INSTALLED) ## Hurts the whole system and looks for what got lost (ARGS="--runs 20 --seconds 60 --seed 1", --planted)

@@ -1,5 +1,6 @@
 """CloudEvents 1.0.2 headers in Kafka binary mode: who says what about which visit, readable without the schema."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 CONTENT_TYPE = "application/avro"
 SPEC_VERSION = "1.0"
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:healthbook:event")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Headers = list[tuple[str, bytes]]
 
@@ -38,6 +40,12 @@ class Meta:
     subject: str
     time: datetime
     traceparent: str | None = None
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the event belongs to (W3C Trace Context); None for none, and for what is not one."""
+        found = _TRACEPARENT.fullmatch(self.traceparent or "")
+        return found[1] if found else None
 
 
 def event_id(event: Event) -> UUID:

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
     console_host: Annotated[str, Field(description="Where the console's pages listen")] = "127.0.0.1"
     console_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
+    watch_disks: Annotated[
+        str, Field(description="Folders whose disk space is measured, parted by colons; empty: home")
+    ] = ""
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="Least severe line logged")] = (
         "info"
     )
@@ -143,6 +146,11 @@ class Settings(BaseSettings):
     def parts_dir(self) -> Path:
         """Where downloads of the embedded parts are."""
         return self.parts or self.home / "parts"
+
+    @property
+    def watched_folders(self) -> list[Path]:
+        """Where disk space is measured."""
+        return [Path(folder) for folder in self.watch_disks.split(os.pathsep) if folder] or [self.home]
 
     @property
     def facilities_dir(self) -> Path:

@@ -1,6 +1,12 @@
-"""Every metric of the product: name, meaning, unit, labels (INTERFACE §6). Labels are bounded; a visit is never one."""
+"""Every metric of the product: name, meaning, unit, labels (docs/observability.md lists them for their readers).
 
-from prometheus_client import Counter, Gauge, Histogram
+Labels are bounded: closed lists, and `facility` in few families; a visit is never one.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+# A second series for each counter and histogram, which no rule and no panel asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _MINUTE, _HOUR = 60, 3600
 PROMISE_BUCKETS = (
@@ -26,22 +32,29 @@ STAGE_DURATION = Histogram(
     "healthbook_stage_duration_seconds",
     "Time a stage needed for one batch of events, from poll to commit, divided by the events in it",
     ["stage"],
+    unit="seconds",
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 CLOSE_TO_RECEIPT = Histogram(
-    "healthbook_close_to_receipt_seconds", "From the close of a visit to the gateway's receipt", buckets=PROMISE_BUCKETS
+    "healthbook_close_to_receipt_seconds",
+    "From the close of a visit to the gateway's receipt",
+    unit="seconds",
+    buckets=PROMISE_BUCKETS,
 )
 RECEIPT_TO_DISPLAY = Histogram(
     "healthbook_receipt_to_display_seconds",
     "From the gateway's receipt to the entry shown on VNeID",
+    unit="seconds",
     buckets=PROMISE_BUCKETS,
 )
 DEADLINES = Gauge("healthbook_deadlines", "Clocks by their present state", ["clock", "state"])
 DEADLINE_BREACHES = Counter("healthbook_deadline_breaches", "Clocks whose due time passed unmet", ["clock"])
+DEADLINE_KEPT = Counter("healthbook_deadline_kept", "Clocks that were met in time", ["clock"])
 DEADLINE_NEAREST = Gauge(
     "healthbook_deadline_nearest_seconds",
     "Seconds left for the most urgent running clock; negative when past",
     ["clock"],
+    unit="seconds",
 )
 DEADLINE_PREDICTED_BREACHES = Gauge(
     "healthbook_deadline_predicted_breaches",
@@ -52,9 +65,12 @@ DEADLINE_PREDICTED_BREACH = Gauge(
     "healthbook_deadline_predicted_breach_timestamp_seconds",
     "When the first of them will be late (Unix time); 0 while none will",
     ["clock"],
+    unit="seconds",
 )
 BACKLOG = Gauge("healthbook_backlog", "Events that wait for a stage", ["stage"])
-BACKLOG_OLDEST = Gauge("healthbook_backlog_oldest_seconds", "Age of the oldest event that waits for a stage", ["stage"])
+BACKLOG_OLDEST = Gauge(
+    "healthbook_backlog_oldest_seconds", "Age of the oldest event that waits for a stage", ["stage"], unit="seconds"
+)
 GATEWAY_REQUESTS = Counter(
     "healthbook_gateway_requests", "Calls to the gateway, by operation and class of result", ["operation", "result"]
 )
@@ -67,11 +83,21 @@ OUTAGE_OPEN = Gauge(
 DEAD_LETTERS = Counter("healthbook_dead_letters", "Records put aside", ["topic", "stage", "reason"])
 HELD = Gauge("healthbook_held", "Visits that wait for a person", ["reason"])
 FACILITY_LAST_EVENT = Gauge(
-    "healthbook_facility_last_event_timestamp_seconds", "When a facility's last visit closed (Unix time)", ["facility"]
+    "healthbook_facility_last_event_timestamp_seconds",
+    "When a facility's last visit closed (Unix time)",
+    ["facility"],
+    unit="seconds",
 )
 CERTIFICATE_NOT_AFTER = Gauge(
     "healthbook_certificate_not_after_timestamp_seconds",
     "When the signing certificate of a facility ends (Unix time)",
     ["facility"],
+    unit="seconds",
 )
+PROGRESS_AGE = Gauge(
+    "healthbook_progress_age_seconds", "Seconds since the work of this process last came round", unit="seconds"
+)
+PART_REACHABLE = Gauge("healthbook_part_reachable", "1 when this process can connect to the part", ["part"])
+DISK_FREE = Gauge("healthbook_disk_free_bytes", "Free bytes where a watched folder lies", ["folder"], unit="bytes")
+DISK_SIZE = Gauge("healthbook_disk_size_bytes", "All bytes where a watched folder lies", ["folder"], unit="bytes")
 BUILD_INFO = Gauge("healthbook_build_info", "1; the version is the label", ["version"])

@@ -116,6 +116,11 @@ class PostgresDeadlines:
         self._clocks = clocks
         self._now = now
 
+    @property
+    def clocks(self) -> list[str]:
+        """Names of the clocks that it keeps."""
+        return [clock.name for clock in self._clocks]
+
     async def learn(self, facts: Sequence[Facts]) -> list[Change]:
         """Adds facts and moves the clocks of their visits. Raises RetryLater while the database is away."""
         by_revision: dict[tuple[str, str, int], list[Facts]] = defaultdict(list)

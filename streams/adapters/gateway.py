@@ -72,6 +72,9 @@ class GatewayClient:
         self._send_timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(CONNECT_SECONDS, timeout))
         self._take_timeout = aiohttp.ClientTimeout(total=TAKE_SECONDS, sock_connect=CONNECT_SECONDS)
         self._http: aiohttp.ClientSession | None = None
+        for operation in ("take", "send"):
+            for result in ResultClass:
+                GATEWAY_REQUESTS.labels(operation, result)
 
     async def __aenter__(self) -> Self:
         # The dispatcher bounds the number of sends; a second limit here would only hide a wait inside the timeout.

@@ -16,6 +16,7 @@ from aiokafka.partitioner import murmur2
 from events.envelope import Event, event_id, headers
 from events.serde import Serde
 from events.topics import OUTBOX_TOPICS, topic_named
+from streams.adapters.postgres import patiently
 from streams.errors import Fatal
 
 SEQ_HEADER = "seq"
@@ -40,6 +41,18 @@ with shard as (
     insert into outbox_floor (topic, partition) select topic, number from shard on conflict do nothing
 )
 insert into outbox_shard (topic, partition) select topic, number from shard on conflict do nothing
+"""
+
+_BACKLOG = """
+select coalesce(sum(last_seq - floor.seq), 0)::bigint as waiting,
+    extract(epoch from min(first.created_at))::float8 as oldest
+from outbox_shard as shard join outbox_floor as floor using (topic, partition)
+left join lateral (
+    select created_at from outbox
+    where outbox.topic = shard.topic and outbox.partition = shard.partition and outbox.seq > floor.seq
+    order by outbox.seq limit 1
+) as first on true
+where last_seq > floor.seq
 """
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -86,3 +99,10 @@ async def declare_shards(connection: Connection) -> None:
     await connection.execute(
         _DECLARE, [topic.name for topic in OUTBOX_TOPICS], [topic.partitions for topic in OUTBOX_TOPICS]
     )
+
+
+async def backlog(pool: "asyncpg.Pool[asyncpg.Record]") -> tuple[int, float | None]:
+    """What waits for the relay: number, Unix time of the oldest. Raises RetryLater while the database is away."""
+    row = await patiently(lambda: pool.fetchrow(_BACKLOG), "database")
+    assert row is not None  # noqa: S101 - an aggregate always has a row
+    return row["waiting"], row["oldest"]

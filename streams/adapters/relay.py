@@ -24,6 +24,7 @@ from streams.adapters.outbox import SEQ_HEADER
 from streams.adapters.postgres import UNREACHABLE
 from streams.cancellation import heed_cancellation
 from streams.errors import Fatal, RetryLater
+from streams.metrics import EVENTS
 
 log = structlog.get_logger()
 
@@ -117,6 +118,8 @@ class Relay:
         self._keep_seconds = keep_seconds
         self._lease = lease
         self._partitions = {topic.name: topic.partitions for topic in OUTBOX_TOPICS}
+        for topic in OUTBOX_TOPICS:
+            EVENTS.labels("relay", topic.name)
         self._shards = [
             Shard(topic.name, partition, asyncio.Event())
             for topic in OUTBOX_TOPICS
@@ -229,6 +232,7 @@ class Relay:
                 for row in rows
             ]
             last = (await asyncio.gather(*sent))[-1]
+        EVENTS.labels("relay", shard.topic).inc(len(rows))
         return rows[-1]["seq"], last.offset + 2  # behind the record stands the transaction's commit marker
 
     async def _position(self, shard: Shard, connection: Any) -> int:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import TypeVar
 
 from cryptography import x509
@@ -12,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from streams.adapters.facilities import SIGNING_CERTIFICATE, SIGNING_KEY, FacilityRegister, Watched
 from streams.domain.signature import SignatureError, Verified, read_signed, sign_envelope, verify_envelope
-from streams.metrics import CERTIFICATE_NOT_AFTER
 from streams.stages.sign import SignedEnvelope, SigningError
 
 T = TypeVar("T")
@@ -94,7 +92,7 @@ class SoftwareKeySigner:
         if facility not in self._keys:
             self._keys[facility] = Watched(self._register.file(facility, SIGNING_KEY), _key)
             certificate_file = self._register.file(facility, SIGNING_CERTIFICATE)
-            self._certificates[facility] = Watched(certificate_file, partial(_certificate, facility))
+            self._certificates[facility] = Watched(certificate_file, _certificate)
         certificate, key = _readable(self._certificates[facility]), _readable(self._keys[facility])
         if certificate is None:
             raise _trouble("CERTIFICATE_MISSING")
@@ -124,12 +122,8 @@ def _key(content: bytes | None) -> RSAPrivateKey | None:
     return key if isinstance(key, RSAPrivateKey) else None
 
 
-def _certificate(facility: str, content: bytes | None) -> x509.Certificate | None:
-    if content is None:
-        return None
-    certificate = x509.load_pem_x509_certificate(content)
-    CERTIFICATE_NOT_AFTER.labels(facility).set(certificate.not_valid_after_utc.timestamp())
-    return certificate
+def _certificate(content: bytes | None) -> x509.Certificate | None:
+    return None if content is None else x509.load_pem_x509_certificate(content)
 
 
 def _trouble(code: str) -> SigningError:

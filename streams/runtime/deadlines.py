@@ -17,6 +17,7 @@ from streams.errors import RetryLater
 from streams.metrics import (
     CLOSE_TO_RECEIPT,
     DEADLINE_BREACHES,
+    DEADLINE_KEPT,
     FACILITY_LAST_EVENT,
     RECEIPT_TO_DISPLAY,
 )
@@ -51,6 +52,9 @@ class DeadlineProcessor:
         self._store = store
         self._serde = serde
         self._producer = producer
+        for clock in store.deadlines.clocks:  # a rate must see the first one: it counts from 0, not from nothing
+            DEADLINE_BREACHES.labels(clock)
+            DEADLINE_KEPT.labels(clock)
 
     @property
     def timers(self) -> Mapping[Work, float]:
@@ -102,6 +106,8 @@ class DeadlineProcessor:
             before, after = change.before, change.after
             if _broken(after) and (before is None or not _broken(before)):
                 DEADLINE_BREACHES.labels(after.clock).inc()
+            if after.state is DeadlineState.MET and (before is None or before.state is not DeadlineState.MET):
+                DEADLINE_KEPT.labels(after.clock).inc()
             stopped = after.stopped_at if before is None or before.stopped_at is None else None
             histogram = _HISTOGRAMS.get(after.clock)
             if histogram and stopped is not None and after.state in (DeadlineState.MET, DeadlineState.BREACHED):

@@ -110,6 +110,8 @@ class Loop:
         self._stopping = asyncio.Event()
         self.progress = time.monotonic()
         self.backlog = Backlog()
+        for outcome in ("stored", *(event.topic for event in stage.outputs)):  # type: ignore[attr-defined]
+            EVENTS.labels(stage.name, outcome)  # a rate must see the first one: it counts from 0, not from nothing
 
     @property
     def name(self) -> str:
@@ -184,7 +186,8 @@ class Loop:
         for answer in answers:
             EVENTS.labels(self._stage.name, answer.topic if answer is not None else "stored").inc()
         if received:
-            STAGE_DURATION.labels(self._stage.name).observe((time.perf_counter() - started) / len(received))
+            seconds = (time.perf_counter() - started) / len(received)
+            STAGE_DURATION.labels(self._stage.name).observe(seconds, _exemplar(received))
 
     async def _decode(self, record: Any) -> Received[Any] | None:
         try:
@@ -268,6 +271,12 @@ class _Rebalanced(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         log.info("partitions assigned", stage=self._stage, count=len(assigned))
+
+
+def _exemplar(received: Sequence[Received[Any]]) -> dict[str, str] | None:
+    """A trace by which a slow batch can be looked into."""
+    traces = (item.meta.trace_id for item in received if item.meta is not None)
+    return next(({"trace_id": trace} for trace in traces if trace), None)
 
 
 def _place(error: BaseException) -> str:

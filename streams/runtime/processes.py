@@ -18,6 +18,7 @@ from events.serde import Serde
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, VisitRejected, VisitSigned, VisitValidated
 from streams.adapters import kafka, postgres
 from streams.adapters.attempts import Limits, PostgresAttempts
+from streams.adapters.certificates import CertificateEnds
 from streams.adapters.code_lists import FolderLists
 from streams.adapters.deadline_figures import PostgresFigures
 from streams.adapters.deadline_news import PostgresNews
@@ -27,20 +28,20 @@ from streams.adapters.gateway import GatewayClient
 from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
 from streams.adapters.ledger import PostgresLedger
-from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.outbox import Outbox, backlog, declare_shards
 from streams.adapters.relay import Relay
 from streams.adapters.revisions import PostgresRevisions
 from streams.adapters.signer import SoftwareKeySigner
 from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
 from streams.errors import RetryLater
-from streams.metrics import BACKLOG, BACKLOG_OLDEST
 from streams.runtime.backlog import Backlog
 from streams.runtime.deadline_gauges import Gauges
 from streams.runtime.deadlines import DeadlineProcessor, Store
 from streams.runtime.dispatcher import Dispatcher
 from streams.runtime.flow import FlowProcessor
 from streams.runtime.loop import Loop, Received, Stage, each
+from streams.runtime.measure import backlog_shown, faust_backlog, repeated, show_backlog
 from streams.runtime.outage_watch import OutageWatch
 from streams.runtime.processor import Host, Processor, application
 from streams.runtime.publisher import Publisher
@@ -83,7 +84,7 @@ def stage_work(settings: Settings, build: Callable[[Parts], Stage]) -> Work:
         async with connected(settings) as parts:
             loop = _loop(parts, build(parts))
             health.progress = lambda: loop.progress
-            _show_backlog(loop)
+            show_backlog(loop.name, lambda: loop.backlog)
             running = asyncio.create_task(loop.run())
             health.ready = True
             stop = asyncio.create_task(stopping.wait())
@@ -108,11 +109,6 @@ def _loop(parts: Parts, stage: Stage) -> Loop:
 
 def _membership(settings: Settings) -> kafka.Membership:
     return kafka.Membership(settings.kafka_session, settings.instance)
-
-
-def _show_backlog(loop: Loop, more: Callable[[], Backlog] = Backlog) -> None:
-    BACKLOG.labels(loop.name).set_function(lambda: (loop.backlog + more()).waiting)
-    BACKLOG_OLDEST.labels(loop.name).set_function(lambda: (loop.backlog + more()).oldest_seconds)
 
 
 async def _prepared(serde: Serde, *events: type[Event]) -> None:
@@ -157,10 +153,11 @@ def sign_work(settings: Settings) -> Work:
             await kafka.start(producer, "sign")
             released = Released("sign", PostgresHolds(parts.pool, Outbox(parts.serde)), producer)
             health.progress = lambda: loop.progress
-            _show_backlog(loop)
+            show_backlog(loop.name, lambda: loop.backlog)
             health.ready = True
             try:
-                await _beside(loop, released.bring_back(), stopping)
+                async with repeated(CertificateEnds(settings.facilities_dir).show, seconds=60):
+                    await _beside(loop, released.bring_back(), stopping)
             finally:
                 await producer.stop()
 
@@ -204,7 +201,7 @@ def forward_work(settings: Settings) -> Work:
             stage = Stage("forward", (VisitSigned,), (VisitAccepted, VisitRefused, VisitHeld), handle)
             loop = _loop(parts, stage)
             health.progress = lambda: min(loop.progress, dispatcher.progress)
-            _show_backlog(loop, lambda: dispatcher.backlog)
+            show_backlog(loop.name, lambda: loop.backlog + dispatcher.backlog)
             health.ready = True
             async with asyncio.TaskGroup() as group:
                 group.create_task(loop.run())
@@ -224,7 +221,7 @@ def publish_work(settings: Settings) -> Work:
             stage = Stage("publish", (VisitAccepted,), (HealthBookEntry, VisitHeld), publisher.handle)
             loop = _loop(parts, stage)
             health.progress = lambda: loop.progress
-            _show_backlog(loop)
+            show_backlog(loop.name, lambda: loop.backlog)
             health.ready = True
             await _beside(loop, publisher.try_again(), stopping)
 
@@ -251,7 +248,12 @@ def relay_work(settings: Settings) -> Work:
                 await declare_shards(connection)
             relay = Relay(parts.pool, settings.kafka_bootstrap_servers, settings.outbox_keep, settings.relay_lease)
             health.progress = lambda: relay.progress
-            await _until(stopping, health, relay.run())
+
+            async def waiting() -> Backlog:
+                return Backlog(*await backlog(parts.pool))
+
+            async with backlog_shown("relay", waiting):
+                await _until(stopping, health, relay.run())
 
     return work
 
@@ -272,7 +274,8 @@ def processor_work(settings: Settings, build: Callable[[Parts, Any], Processor],
                 app = application(host, processor, settings.kafka_bootstrap_servers, folder, _membership(settings))
                 await app.start()
                 health.ready = True
-                await stopping.wait()
+                async with backlog_shown(processor.name, lambda: faust_backlog(app, host.oldest)):
+                    await stopping.wait()
                 await app.stop()
             finally:
                 await producer.stop()

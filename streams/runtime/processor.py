@@ -78,11 +78,18 @@ class Host:
         self._dead_letters = DeadLetters(processor.name, producer, poison_per_minute)
         self._events = {event.topic: event for event in processor.reads}
         self.progress = time.monotonic()
+        self.oldest: float | None = None
+        EVENTS.labels(processor.name, "stored")  # a rate must see the first one: it counts from 0, not from nothing
 
     async def learn(self, messages: Sequence[Any]) -> None:
-        """What these Kafka messages say is durable when it returns, or they are put aside. Raises Fatal."""
+        """What these Kafka messages say is durable when it returns, or they are put aside. Raises Fatal.
+
+        Meanwhile `oldest` is the Unix time of the oldest of them.
+        """
+        self.oldest = min((message.timestamp for message in messages), default=None)
         records = [_Record(message) for message in messages]
         await self._learn([(record, event) for record in records if (event := await self._event(record)) is not None])
+        self.oldest = None
 
     async def alive(self) -> None:
         """The event loop comes round."""

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,8 +18,8 @@ from prometheus_client.exposition import choose_encoder
 from streams import garbage
 from streams.config import Settings
 from streams.errors import Fatal, RetryLater
-from streams.metrics import BUILD_INFO
-from streams.runtime import logs
+from streams.metrics import BUILD_INFO, PROGRESS_AGE
+from streams.runtime import logs, measure, reach
 
 log = structlog.get_logger()
 
@@ -34,9 +35,14 @@ class Health:
         self.progress: Callable[[], float] = time.monotonic
 
     @property
+    def progress_age(self) -> float:
+        """Seconds since the loop last came round; 0 while it is not ready."""
+        return time.monotonic() - self.progress() if self.ready else 0.0
+
+    @property
     def live(self) -> bool:
         """False when the loop has not come round for STUCK_SECONDS: a restart is the cure."""
-        return not self.ready or time.monotonic() - self.progress() < STUCK_SECONDS
+        return self.progress_age < STUCK_SECONDS
 
 
 Work = Callable[[Health, asyncio.Event], Awaitable[None]]
@@ -59,13 +65,16 @@ async def _serve(name: str, settings: Settings, work: Work) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     health = Health()
+    PROGRESS_AGE.set_function(lambda: health.progress_age)
+    measure.show_disks(settings.watched_folders)
     runner = web.AppRunner(_app(health), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, settings.http_host, settings.http_port)
     await site.start()
     _announce(name, settings, runner)
     try:
-        await _until_done(work, health, stopping)
+        async with measure.repeated(partial(reach.show_reachable, settings)):
+            await _until_done(work, health, stopping)
     except Fatal as trouble:
         log.error("stopped: a person must look", cause=str(trouble))
         return EXIT_FATAL

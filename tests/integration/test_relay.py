@@ -148,6 +148,25 @@ async def test_every_row_arrives_once_and_in_order(
         await eventually(all_there, timeout=30)
 
 
+async def test_what_waits_for_the_relay_is_counted_with_its_age(
+    kafka: str, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde, only_held: Topic
+) -> None:
+    assert await outbox.backlog(pool) == (0, None)
+    before = datetime.now(UTC).timestamp()
+    await put(pool, serde, range(12))
+    waiting, oldest = await outbox.backlog(pool)
+    assert waiting == 12
+    assert oldest is not None
+    assert abs(oldest - before) < 60
+    await create(kafka, only_held)
+    async with relaying(pool, kafka):
+
+        async def nothing_waits() -> bool:
+            return await outbox.backlog(pool) == (0, None)
+
+        await eventually(nothing_waits, timeout=60)
+
+
 async def test_a_record_that_somebody_wrote_by_hand_does_not_stop_the_relay(
     kafka: str, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde, only_held: Topic
 ) -> None:
