@@ -8,7 +8,7 @@ UV := build/uv/bin/uv
 COMPILE := $(UV) pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes \
 	--no-emit-index-url --no-header --extra embedded
 
-.PHONY: help run test faults check fmt bench parts lock clean
+.PHONY: help run test faults crashpoints check fmt bench parts lock clean
 
 help: ## One line for each target
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, sche
 fmt: $(INSTALLED) ## Formats the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+crashpoints: $(INSTALLED) ## Kills each process at every crash point, forward and relay at every ordered pair (docs/crash-points.md)
+	HEALTHBOOK_CRASH_PAIRS=all $(BIN)/pytest tests/crashpoints $(ARGS)
 
 bench: $(INSTALLED) ## Measures what it costs on this machine (ARGS go to the benchmark)
 	$(BIN)/python -m benchmarks.dossiers

@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,7 @@ where locktype = 'advisory' and database = (select oid from pg_database where da
 """
 _FLOOR = "select seq from outbox_floor where topic = $1 and partition = $2"
 _LAST = "select last_seq from outbox_shard where topic = $1 and partition = $2"
+_FLOOR = "select seq, next_offset from outbox_floor where topic = $1 and partition = $2"
 _SET_FLOOR = "update outbox_floor set seq = $3, next_offset = $4 where topic = $1 and partition = $2"
 _CLEAN = """
 delete from outbox using outbox_floor as floor
@@ -199,10 +201,13 @@ class Relay:
         await kafka.start(producer, "relay")  # InitProducerId: from here on no predecessor can commit
         try:
             await kafka.check_partitions(producer, shard.topic, self._partitions[shard.topic])
-            position = await self._position(shard, connection)
+            floor = await connection.fetchrow(_FLOOR, shard.topic, shard.partition)
+            position, next_offset = await self._position(shard, floor)
             last = await connection.fetchval(_LAST, shard.topic, shard.partition)
             if position > last:
                 raise DatabaseBehindError(str(shard), position, last)
+            if position > floor["seq"]:  # a predecessor died between its commit and the floor
+                await connection.execute(_SET_FLOOR, shard.topic, shard.partition, position, next_offset)
             while True:
                 rows = await connection.fetch(_ROWS, shard.topic, shard.partition, position, MAX_ROWS, MAX_BYTES)
                 if not rows:
@@ -235,13 +240,8 @@ class Relay:
         EVENTS.labels("relay", shard.topic).inc(len(rows))
         return rows[-1]["seq"], last.offset + 2  # behind the record stands the transaction's commit marker
 
-    async def _position(self, shard: Shard, connection: Any) -> int:
-        """Sequence number of the last committed record: read from the log, from the floor forward."""
-        floor = await connection.fetchrow(
-            "select seq, next_offset from outbox_floor where topic = $1 and partition = $2",
-            shard.topic,
-            shard.partition,
-        )
+    async def _position(self, shard: Shard, floor: Mapping[str, int]) -> tuple[int, int]:
+        """Sequence number of the last committed record and the offset behind it: read from the floor forward."""
         where = TopicPartition(shard.topic, shard.partition)
         consumer = kafka.consumer(self._bootstrap, None)
         await kafka.start(consumer, "relay")
@@ -251,7 +251,7 @@ class Relay:
             end = (await consumer.end_offsets([where]))[where]
             if floor["seq"] and not start <= floor["next_offset"] <= end:
                 raise LogLostError(str(shard), floor["next_offset"], start, end)
-            position: int = floor["seq"]
+            position = floor["seq"]
             consumer.seek(where, max(start, floor["next_offset"]))
             while await consumer.position(where) < end:
                 for record in (await consumer.getmany(where, timeout_ms=500)).get(where, []):
@@ -260,6 +260,6 @@ class Relay:
                         log.error("a record without sequence number", shard=str(shard), offset=record.offset)
                         continue
                     position = int(seq)
-            return position
+            return position, end
         finally:
             await consumer.stop()

@@ -167,6 +167,20 @@ async def test_what_waits_for_the_relay_is_counted_with_its_age(
         await eventually(nothing_waits, timeout=60)
 
 
+async def test_the_floor_of_a_relay_that_died_before_it_raised_it_is_raised_though_no_row_follows(
+    kafka: str, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde, only_held: Topic
+) -> None:
+    await create(kafka, only_held)
+    await put(pool, serde, range(20))
+    raised = partial(pool.fetchval, "select sum(seq) = 20 from outbox_floor where topic = $1", only_held.name)
+    async with relaying(pool, kafka):
+        await eventually(raised, timeout=30)
+    await pool.execute("update outbox_floor set seq = 0, next_offset = 0")
+    async with relaying(pool, kafka):
+        await eventually(raised, timeout=30)
+    assert await committed(kafka, only_held) == await expected(pool, only_held)
+
+
 async def test_a_record_that_somebody_wrote_by_hand_does_not_stop_the_relay(
     kafka: str, pool: "asyncpg.Pool[asyncpg.Record]", serde: Serde, only_held: Topic
 ) -> None:

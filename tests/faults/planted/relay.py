@@ -1,6 +1,7 @@
 """Mistakes in the relay."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -11,17 +12,16 @@ from streams.adapters.relay import Relay, Shard
 
 def position_from_memory() -> None:
     """After trouble it goes on behind what it knows to be sent, and not behind what the log holds."""
-    remembered: dict[str, int] = {}
+    remembered: dict[str, tuple[int, int]] = {}
     send, position = Relay._send, Relay._position
 
     async def sent(self: Relay, producer: Any, shard: Shard, rows: list[asyncpg.Record]) -> tuple[int, int]:
-        last = await send(self, producer, shard, rows)
-        remembered[str(shard)] = last[0]
+        remembered[str(shard)] = last = await send(self, producer, shard, rows)
         return last
 
-    async def recalled(self: Relay, shard: Shard, connection: Any) -> int:
+    async def recalled(self: Relay, shard: Shard, floor: Mapping[str, int]) -> tuple[int, int]:
         if str(shard) not in remembered:
-            remembered[str(shard)] = await position(self, shard, connection)
+            remembered[str(shard)] = await position(self, shard, floor)
         return remembered[str(shard)]
 
     Relay._send, Relay._position = sent, recalled  # type: ignore[method-assign]
@@ -30,11 +30,8 @@ def position_from_memory() -> None:
 def position_from_database() -> None:
     """The position is written after the commit; a relay that dies between the two sends again."""
 
-    async def asked(self: Relay, shard: Shard, connection: Any) -> int:
-        seq: int = await connection.fetchval(
-            "select seq from outbox_floor where topic = $1 and partition = $2", shard.topic, shard.partition
-        )
-        return seq
+    async def asked(self: Relay, shard: Shard, floor: Mapping[str, int]) -> tuple[int, int]:
+        return floor["seq"], floor["next_offset"]
 
     Relay._position = asked  # type: ignore[method-assign]
 
