@@ -10,6 +10,7 @@ import asyncpg
 import click
 
 from infra.embedded.failure import HomeBusy, PartFailed
+from infra.embedded.home import read_addresses
 from streams.adapters.topic_admin import TopicRefusedError
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_rows, fail, say
@@ -113,10 +114,17 @@ def _row(item: Progress) -> dict[str, object]:
 
 
 def _tell_addresses(system: System) -> None:
-    say(f"Kafka     {system.settings.kafka_bootstrap_servers}")
-    say(f"Registry  {system.settings.schema_registry_url}")
-    say(f"Gateway   {system.settings.gateway_url}")
-    say(f"Console   http://{system.settings.console_host}:{system.settings.console_port}/")
+    running = read_addresses(system.home)
+    addresses = {
+        "Kafka": system.settings.kafka_bootstrap_servers,
+        "Registry": system.settings.schema_registry_url,
+        "Gateway": system.settings.gateway_url,
+        "Console": f"http://{system.settings.console_host}:{system.settings.console_port}/",
+        "Prometheus": running.get("prometheus"),
+        "Alertmanager": running.get("alertmanager"),
+    }
+    for name, address in addresses.items():
+        say(f"{name:<13} {address or 'not there yet; `healthbook status` tells'}")
     say(f"All addresses and processes: healthbook status. Logs: {system.home / 'log'}.")
     inboxes = demonstration.inbox(system.home, "FACILITY")
     say(f"Put dossiers of your own into {inboxes}; `healthbook dossier new` makes some.")

@@ -13,6 +13,8 @@ from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.config import Settings
 
+_TO_LOOK_AT = ("console", "prometheus", "alertmanager", "gateway", "kafka", "schema_registry")
+
 
 @click.command("status")
 @click.option("--watch", is_flag=True, help="Draws the flow and its deadlines anew, until Ctrl-C.")
@@ -28,10 +30,14 @@ def status(watch: bool, every: float, output: str) -> None:
     home = settings.home
     running = supervisor(home) is not None
     processes = [asdict(state) | {"log": str(state.log)} for state in states(home).values()]
+    addresses = read_addresses(home)
     if output == "json":
-        emit_json({"running": running, **read_addresses(home), "processes": processes})
+        emit_json({"running": running, **addresses, "processes": processes})
     else:
         say("The system runs." if running else "The system does not run under this home.")
+        for name in _TO_LOOK_AT:
+            if address := addresses.get(name):
+                say(f"{name:<13} {address}")
         emit_rows(processes, ("name", "running", "pid", "exit_code", "started_at"), output)
     well = running and all(state["running"] for state in processes)
     raise SystemExit(int(Exit.DONE if well else Exit.NO))

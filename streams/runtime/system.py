@@ -16,7 +16,7 @@ import aiohttp
 
 from events.registry import Registry
 from events.topics import TOPICS
-from infra.embedded import prometheus
+from infra.embedded import alertmanager, prometheus
 from infra.embedded.failure import PartFailed, first_failure
 from infra.embedded.home import keep_port, write_addresses
 from infra.embedded.parts import Addresses, Parts
@@ -172,15 +172,18 @@ async def _exists(file: Path) -> bool:
 
 
 async def _watch(system: System) -> None:
-    """Prometheus beside the system, where the machine has it or can get it; nothing waits for it."""
-    started = await prometheus.start(system.home)
+    """Alertmanager and Prometheus, where the machine has them or can get them; nothing waits for them."""
+    alerts = await alertmanager.start(system.home)
+    if alerts is not None:
+        system.children[alertmanager.NAME], address = alerts
+        write_addresses(system.home, {alertmanager.NAME: address})
+    started = await prometheus.start(system.home, address if alerts else None)
     if started is None:
         return
-    child, url = started
-    system.children[prometheus.NAME] = child
+    system.children[prometheus.NAME], url = started
     targets = {name: told["url"].removeprefix("http://") for name, told in listening(system.home).items()}
     prometheus.write_targets(system.home, targets)
-    write_addresses(system.home, {"prometheus": url})
+    write_addresses(system.home, {prometheus.NAME: url})
 
 
 def _write_addresses(system: System) -> None:
@@ -190,6 +193,7 @@ def _write_addresses(system: System) -> None:
         "gateway": system.settings.gateway_url,
         "console": f"http://{system.settings.console_host}:{system.settings.console_port}/",
         "prometheus": None,
+        "alertmanager": None,
         "metrics": metrics,
     }
     write_addresses(system.home, addresses)
