@@ -18,7 +18,7 @@ from infra.embedded.java import Application
 from infra.embedded.process import Child, run_to_end, spawn
 from infra.embedded.records import write_text_atomically
 
-READY_WITHIN = 60.0
+READY_WITHIN = 60.0  # for each broker: several share the machine, and wait for each other
 LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
 
 
@@ -43,7 +43,7 @@ async def start(cluster: Cluster, node: Node, downloads: Path) -> Child:
     command = app.command("-Xms128m", f"-Dlog4j2.configurationFile={LOGGING}")
     child = await spawn(cluster.home, node.name, [*command, properties])
     try:
-        await child.ready(lambda: answers(node.port), READY_WITHIN)
+        await child.ready(lambda: answers(node.port), READY_WITHIN * len(cluster.nodes))
     except BaseException:
         await child.stop()
         raise
