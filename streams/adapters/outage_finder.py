@@ -61,7 +61,7 @@ class OutageFinder:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
-    async def look(self, *, away: bool) -> Outage | None:
+    async def look(self, *, failing: bool) -> Outage | None:
         """Writes what the attempts say, see `judged`; None when that changes nothing. Raises RetryLater."""
 
         async def look() -> Outage | None:
@@ -71,7 +71,7 @@ class OutageFinder:
                 last = outage(row) if row else None
                 lasts_since = last.from_at if last is not None and last.until_at is None else None
                 evidence = Evidence(*await connection.fetchrow(_EVIDENCE, *_BY, lasts_since) or (0, None, None))
-                spell = judged(last, evidence, away=away)
+                spell = judged(last, evidence, failing=failing)
                 if spell is None:
                     return None
                 rows = await connection.fetch(_PROOF, *_BY, spell.from_at, spell.until_at)

@@ -119,17 +119,17 @@ class Spell:
     until_at: datetime | None
 
 
-def judged(last: Outage | None, evidence: Evidence, *, away: bool) -> Spell | None:
+def judged(last: Outage | None, evidence: Evidence, *, failing: bool) -> Spell | None:
     """What to write about the gateway; None: nothing.
 
-    `last` is its newest outage that was not announced, `away` says that somebody's breaker is open. An outage that a
+    `last` is its newest outage that was not announced, `failing` says that somebody's breaker is open. An outage that a
     person opened is ended by the gateway's answer only if attempts had shown it: else the person ends it.
     """
     lasting = last if last is not None and last.until_at is None else None
     if evidence.failing >= ENOUGH_VISITS and evidence.failing_since is not None:
         if lasting is not None:
             return Spell(lasting, min(lasting.from_at, evidence.failing_since), None)
-        if not away:
+        if not failing:
             return None
         if last is not None and last.until_at is not None and evidence.failing_since < last.until_at + FLAPPING:
             return Spell(last, min(last.from_at, evidence.failing_since), None)

@@ -27,6 +27,10 @@ class Breakers:
         """The gateway was seen to fail, and not to answer since."""
         return self._gateway.openings > 0 and self.gateway(now) is not Position.CLOSED
 
+    def failing(self, now: float) -> bool:
+        """Some breaker is not closed, if only that of one facility; whether the gateway is out, the ledger knows."""
+        return self.away(now) or any(lane.position(now) is not Position.CLOSED for lane in self._lanes.values())
+
     def doubt(self, now: float) -> None:
         """The next send finds out whether the gateway is there, before others follow."""
         self._gateway = self._gateway.doubted(now)

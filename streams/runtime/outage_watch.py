@@ -42,8 +42,8 @@ class OutageWatch:
         self.window = any(outage.announced for outage in gateway)
         if self.window:
             self._breakers.doubt(now)  # what is sent first when the window ends finds out whether all may follow
-        elif self._breakers.away(now) or any(outage.proof for outage in gateway):
-            changed = await self._finder.look(away=self._breakers.away(now))
+        elif self._breakers.failing(now) or any(outage.proof for outage in gateway):
+            changed = await self._finder.look(failing=self._breakers.failing(now))
             if changed is not None:
                 ended = changed.until_at and changed.until_at.isoformat()
                 log.warning("outage", outage=changed.id, began=changed.from_at.isoformat(), ended=ended)

@@ -22,6 +22,7 @@ from tests.support.forward_bench import FACILITY, OTHER, Bench
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Command: TypeAlias = Callable[..., Awaitable[Answer]]
+SECOND = timedelta(seconds=1)
 WHY = ("--reason", "the insurer wrote", "--actor", "ngoc", "--output", "json")
 
 
@@ -59,6 +60,10 @@ def _only(found: list[Outage], *, over: bool) -> Outage:
     return found[0]
 
 
+def _instants(sent: list[Any]) -> set[datetime]:
+    return {row["started_at"] for row in sent}
+
+
 def gauge(*, announced: bool = False) -> float:
     return float(OUTAGE_OPEN.labels("gateway", str(announced).lower())._value.get())
 
@@ -90,6 +95,36 @@ async def test_a_gateway_that_is_away_is_one_outage_from_its_first_failure_to_it
         assert sum(item.attempts for item in ended.proof) == await b.pool.fetchval(
             "select count(*) from submission_attempt where http_status = 503"
         )
+
+
+async def test_a_hospital_alone_finds_it_with_a_few_visits(bench: Any) -> None:
+    async with bench("reset") as b:
+        await record([await b.signed(n) for n in range(4)], b.ledger)
+        async with b.dispatching():
+            assert (await lasting(b)).cause == "UNKNOWN NO_ANSWER"
+            await b.mend()
+            await b.settled()
+            await over(b)
+
+
+async def test_a_facility_that_fails_alone_is_no_outage(bench: Any) -> None:
+    async with bench(f"answer=code:500,maCSKCB:{FACILITY}") as b:
+        await some(b, number=8)
+        async with b.dispatching() as dispatcher:
+
+            async def answered_between() -> bool:
+                """The other facility goes on to get answers."""
+                await record([await b.signed(next(numbers), facility=OTHER)], b.ledger)
+                return bool(
+                    await b.pool.fetchval("select bool_and(attempts >= 6) from submission where state <> 'ACCEPTED'")
+                )
+
+            numbers = iter(range(400, 900))
+            await eventually(answered_between, timeout=60)
+            assert dispatcher._breakers.failing(dispatcher.progress)
+            assert await outages(b.pool) == []
+            await b.mend()
+            await b.settled()
 
 
 async def test_a_dispatcher_that_starts_within_an_outage_asks_with_one_send_and_ends_it(bench: Any) -> None:
@@ -213,6 +248,33 @@ async def test_an_outage_is_no_reason_to_hold_however_long_it_was(bench: Any) ->
         async with b.dispatching():
             assert set((await b.settled()).values()) == {"ACCEPTED"}
         assert await b.events() == {"visit.accepted.v1": 16}
+
+
+async def test_a_backlog_drains_by_its_deadlines_within_the_rate_however_many_dispatchers_there_are(bench: Any) -> None:
+    rate = 20
+    async with bench("send_down", horizon=timedelta(hours=24)) as b:
+        await some(b, number=12)
+        async with b.dispatching():
+            await lasting(b)
+        for hours in range(8):  # closed while the gateway was away, in no order
+            await some(b, 200 + 10 * hours, 6, closed=datetime.now(UTC) - timedelta(hours=hours * 5 % 8))
+        await b.earlier(timedelta(hours=72))
+        tried = await b.pool.fetchval("select max(started_at) from submission_attempt")
+        await b.mend()
+        async with b.dispatching(rate=float(rate)), b.dispatching(rate=float(rate)):
+            assert set((await b.settled()).values()) == {"ACCEPTED"}
+        sent = await b.pool.fetch(
+            "select facility, started_at, due_at, probe from submission join submission_attempt on submission = id "
+            "where started_at > $1 order by started_at, due_at",
+            tried,
+        )
+        most = max(sum(begin <= row["started_at"] < begin + SECOND for row in sent) for begin in _instants(sent))
+        assert most <= rate
+        # Their way to the gateway may push some together.
+        assert b.simulator.gateway.stats.concurrency()["maxSendsPerSecond"] <= 1.5 * rate
+        for facility in (FACILITY, OTHER):
+            due = [row["due_at"] for row in sent if row["facility"] == facility and not row["probe"]]
+            assert due == sorted(due), "the earliest deadline goes first"
 
 
 async def test_the_horizon_runs_again_after_the_outage(bench: Any) -> None:

@@ -336,4 +336,14 @@ def test_calls_under_way_are_counted_for_all_each_facility_and_each_visit() -> N
         "maxConcurrent": 3,
         "maxConcurrentPerFacility": 2,
         "maxConcurrentPerVisit": 1,
+        "maxSendsPerSecond": 3,
     }
+
+
+def test_the_most_sends_of_any_second_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats = Stats()
+    for moment in (0.0, 0.9, 1.1, 1.2, 1.3, 1.95, 3.0):
+        monkeypatch.setattr("streams.simulators.gateway.stats.time.monotonic", lambda moment=moment: moment)
+        with stats.under_way(call("V-1")):
+            pass
+    assert stats.concurrency()["maxSendsPerSecond"] == 4

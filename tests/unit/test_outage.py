@@ -57,33 +57,33 @@ FAILING = Evidence(failing=10, failing_since=at(0), answered_at=None)
 
 
 def test_several_visits_that_fail_while_a_breaker_is_open_are_an_outage_from_the_first_failure_on() -> None:
-    assert judged(None, FAILING, away=True) == Spell(None, at(0), None)
+    assert judged(None, FAILING, failing=True) == Spell(None, at(0), None)
 
 
 def test_without_an_open_breaker_or_with_too_few_visits_nothing_is_an_outage() -> None:
-    assert judged(None, FAILING, away=False) is None
-    assert judged(None, Evidence(2, at(0), None), away=True) is None
+    assert judged(None, FAILING, failing=False) is None
+    assert judged(None, Evidence(2, at(0), None), failing=True) is None
 
 
 def test_an_outage_that_lasts_is_not_found_again_whoever_looks() -> None:
     lasting = outage(0, None)
-    for away in (True, False):
-        assert judged(lasting, Evidence(30, at(0), None), away=away) == Spell(lasting, at(0), None)
+    for failing in (True, False):
+        assert judged(lasting, Evidence(30, at(0), None), failing=failing) == Spell(lasting, at(0), None)
 
 
 def test_the_first_answer_ends_it() -> None:
     lasting = outage(0, None)
-    assert judged(lasting, Evidence(0, None, at(180)), away=True) == Spell(lasting, at(0), at(180))
+    assert judged(lasting, Evidence(0, None, at(180)), failing=True) == Spell(lasting, at(0), at(180))
 
 
 def test_a_poisoned_dossier_that_goes_on_to_fail_does_not_keep_it_open() -> None:
     lasting = outage(0, None)
-    assert judged(lasting, Evidence(1, at(181), at(180)), away=False) == Spell(lasting, at(0), at(180))
+    assert judged(lasting, Evidence(1, at(181), at(180)), failing=False) == Spell(lasting, at(0), at(180))
 
 
 def test_probes_that_go_on_to_fail_keep_it_open_although_one_was_answered() -> None:
     lasting = outage(0, None)
-    assert judged(lasting, Evidence(4, at(5), at(4)), away=True) == Spell(lasting, at(0), None)
+    assert judged(lasting, Evidence(4, at(5), at(4)), failing=True) == Spell(lasting, at(0), None)
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_what_is_back_within_a_short_time_had_not_ended(pause: timedelta, same: 
     over = outage(-60, 0)
     again = Evidence(10, at(0) + pause, None)
     expected = Spell(over, at(-60), None) if same else Spell(None, at(0) + pause, None)
-    assert judged(over, again, away=True) == expected
+    assert judged(over, again, failing=True) == expected
 
 
 def test_what_a_person_told_is_ended_by_an_answer_only_if_attempts_had_shown_it() -> None:
     told = outage(0, None, found_by=FoundBy.PERSON, proof=())
     answered = Evidence(0, None, at(9))
-    assert judged(told, answered, away=False) is None
+    assert judged(told, answered, failing=False) is None
     shown = outage(0, None, found_by=FoundBy.PERSON)
-    assert judged(shown, answered, away=False) == Spell(shown, at(0), at(9))
+    assert judged(shown, answered, failing=False) == Spell(shown, at(0), at(9))
 
 
 def test_the_cause_is_how_most_attempts_failed() -> None:
