@@ -44,7 +44,7 @@ class Bench:
         self.register = FacilityRegister(home / "facilities")
         self.facilities = [f"019{number:02}" for number in range(12)]
         prepare_facilities(self.register, home / "accounts", {code: f"Bệnh viện {code}" for code in self.facilities})
-        self.ledger = PostgresLedger(pool, TARGET, HORIZON)
+        self.ledger = PostgresLedger(pool, lambda closed: closed + TARGET, HORIZON)
         self._signer = SoftwareKeySigner(self.register, lambda: datetime.now(UTC))
         sample = new_dossier(
             1,
