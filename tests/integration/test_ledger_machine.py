@@ -163,6 +163,17 @@ class LedgerMachine(RuleBasedStateMachine):
             results.append((data.draw(st.sampled_from(expired)), data.draw(ANSWERS), False))
         self._finish(data.draw(st.permutations(results)))
 
+    @precondition(lambda self: self.model.in_flight())
+    @rule(data=st.data(), answer=ANSWERS)
+    def a_holder_comes_back_after_its_attempt_was_taken_over(self, data: st.DataObject, answer: str) -> None:
+        key = data.draw(st.sampled_from(self.model.in_flight()))
+        gone = [item for item in self.tokens if self._key(item) == key][-1]
+        self.model.rows[key].alive = False
+        self._set(key, "lease_until = statement_timestamp() - interval '1 s'")
+        self._finish([(item, "lost", False) for item in self.wait(self.attempts.expired())])
+        self._dispatch(2)
+        self._finish([(gone, answer, False)])
+
     @rule(free=FREE)
     def time_passes_until_everything_is_due(self, free: int) -> None:
         for row in self.model.rows.values():
