@@ -42,7 +42,7 @@ fmt: $(INSTALLED) ## Formats the code
 	$(BIN)/ruff check --fix .
 
 crashpoints: $(INSTALLED) ## Kills each process at every crash point, forward and relay at every ordered pair (docs/crash-points.md)
-	HEALTHBOOK_CRASH_PAIRS=all $(BIN)/pytest tests/crashpoints $(ARGS)
+	HEALTHBOOK_CRASH_PAIRS=all $(BIN)/pytest tests/crashpoints tests/crashpoints/planted_bugs.py $(ARGS)
 
 bench: $(INSTALLED) ## Measures what it costs on this machine (ARGS go to the benchmark)
 	$(BIN)/python -m benchmarks.dossiers

@@ -19,6 +19,7 @@ from streams.runtime.processes import PROCESSES
 from streams.runtime.service import serve
 from tests.crashpoints.points import Point
 from tests.crashpoints.trap import Trap
+from tests.faults.planted import PLANTED
 from tests.support.eventually import eventually
 
 _FORKS = get_context("forkserver")
@@ -37,13 +38,15 @@ def stage(name: str) -> int:
     return serve(name, settings, PROCESSES[name](settings))
 
 
-def _run(body: Body, trap: Trap, environment: dict[str, str], log: Path) -> None:
+def _run(body: Body, trap: Trap, environment: dict[str, str], log: Path, bug: str | None) -> None:
     """The child: it writes to `log`, not to the terminal of the tests."""
     with log.open("ab") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
     os.environ.update(environment)
     facilities.LOOK_AGAIN = 0.0  # a mended file counts at once
+    if bug is not None:
+        PLANTED[bug].plant()
     trap.set()
     sys.exit(body())
 
@@ -54,6 +57,8 @@ class Nursery:
 
     folder: Path
     environment: dict[str, str]
+    bug: str | None = None
+    """Of tests/faults/planted, for a test that must see it caught."""
     _numbers: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -65,7 +70,7 @@ class Nursery:
         marker = self.folder / f"{process}-{number}.died-at"
         log = self.folder / f"{process}.log"
         trap = Trap(process, point, marker, self.unnamed)
-        child = _FORKS.Process(target=_run, args=(body, trap, self.environment, log), daemon=True)
+        child = _FORKS.Process(target=_run, args=(body, trap, self.environment, log, self.bug), daemon=True)
         child.start()
         return Child(process, child, marker, log)
 

@@ -166,7 +166,7 @@ def _story(item: Closed, state: str | None, *, last: bool) -> set[str]:
     if item.name in ("released", "hidden"):
         story |= {HELD}
     if last:
-        assert state == "ACCEPTED", (item.name, state)
+        assert state == "ACCEPTED", f"{item.name}: not accepted, but {state}"
         return story | {ACCEPTED, ENTRY}
     assert state in ("ACCEPTED", "SUPERSEDED"), (item.name, state)
     return story | ({ACCEPTED} if state == "ACCEPTED" else set())

@@ -29,6 +29,8 @@ def page() -> str:
     number = Counter(point.process for point in POINTS)
     pairs = {process: number[process] ** 2 for process in ("forward", "relay")}
     head = _HEAD + f"all pairs ({pairs['forward']} of `forward`, {pairs['relay']} of `relay`). "
+    head += "It also plants bugs of\n`tests/faults/planted/` that a crash at one point must bring to light"
+    head += " (`tests/crashpoints/planted_bugs.py`). "
     head += f"{len(STEPS)} effects, {len(POINTS)} crash points.\n"
     processes = [_process(name, list(steps)) for name, steps in groupby(STEPS, key=lambda step: step.process)]
     return "\n".join([head, *processes, _exempt()])

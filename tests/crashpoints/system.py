@@ -63,10 +63,11 @@ class Bus:
     _rounds: int = 0
     _poison: set[tuple[str, str, str]] = field(default_factory=set)
 
-    async def round(self, *scripts: Sequence[Point]) -> None:
-        """Each script is the deaths of one process; everything else lives. All must end well."""
+    async def round(self, *scripts: Sequence[Point], patience: float = ENDED_WITHIN) -> None:
+        """Each script is the deaths of one process; everything else lives. All must end well, within `patience`."""
         self._rounds += 1
-        await _Round(self, self._rounds, {script[0].process: script for script in scripts if script}).run()
+        deaths = {script[0].process: script for script in scripts if script}
+        await _Round(self, self._rounds, deaths, patience).run()
 
     async def poison(self, mark: str) -> None:
         """A record on each topic that its readers cannot read."""
@@ -111,10 +112,11 @@ class Bus:
 class _Round:
     """One round: spoil, hand over, mend, hand over more, until every death is died and every visit has ended."""
 
-    def __init__(self, bus: Bus, number: int, scripts: dict[str, Sequence[Point]]) -> None:
+    def __init__(self, bus: Bus, number: int, scripts: dict[str, Sequence[Point]], patience: float) -> None:
         self._bus = bus
         self._number = number
         self._scripts = scripts
+        self._patience = patience
         self._visits = Round(number, datetime.now(UTC) - timedelta(minutes=30))
         self.spools = bus.home / f"spools-{number}"
         self.journal = bus.home / f"closed-{number}.jsonl"
@@ -128,7 +130,7 @@ class _Round:
                 for life in self._lives:
                     group.create_task(life.live())
                 group.create_task(self._work())
-            await eventually(self._all_is_well, timeout=ENDED_WITHIN, message=f"round {self._number} ends well")
+            await eventually(self._all_is_well, timeout=self._patience, message=f"round {self._number} ends well")
             await asyncio.gather(*(life.drain() for life in self._lives))
         finally:
             for life in self._lives:
@@ -143,12 +145,12 @@ class _Round:
     async def _work(self) -> None:
         await self._stir("first")
         await self._hand_over(self._visits.first(), self._scripts.get(HIS, ()))
-        await eventually(self._held, timeout=ENDED_WITHIN, message="what must be held is held")
+        await eventually(self._held, timeout=self._patience, message="what must be held is held")
         self._bus.mend()
         await self._bus.release(KEYLESS, self._visits.ma_lk("released"))
         await self._hand_over(self._visits.then())
         if any(len(script) > 1 for script in self._scripts.values()):
-            await eventually(lambda: all(life.begun for life in self._lives), timeout=ENDED_WITHIN)
+            await eventually(lambda: all(life.begun for life in self._lives), timeout=self._patience)
             await self._stir("more")
             await self._hand_over(self._visits.more())
 
@@ -167,7 +169,7 @@ class _Round:
         for point in deaths:
             await self._bus.nursery.start(HIS, body, point).died_at(point)
         child = self._bus.nursery.start(HIS, body, None)
-        assert await child.ended(ENDED_WITHIN, "everything is handed over") == 0, child.last_words()
+        assert await child.ended(self._patience, "everything is handed over") == 0, child.last_words()
 
 
 @asynccontextmanager
