@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.support.eventually import eventually
 from tests.support.system import RunningSystem, running_system
 
 FACILITY, TOPIC = "01999", "visit.closed.v1"
+DISCHARGED = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
+"""One moment for all: the same visit again has the same content."""
 DISPLAYED, HELD = "health-book.displayed.v1", "visit.held.v1"
 
 
@@ -26,7 +29,7 @@ class His:
         """The same seed is the same visit; other options are another content of it."""
         out = self._folder / f"{seed}-{name}"
         made = ("dossier", "new", "--facility", FACILITY, "--seed", str(seed), "--kind", "exam", "--insured")
-        answer = self.system.healthbook(*made, "--discharged", "2026-11-27T09:00:00", *options, "--out", str(out))
+        answer = self.system.healthbook(*made, "--discharged", DISCHARGED, *options, "--out", str(out))
         assert answer.returncode == 0, answer.stderr
         (found,) = out.glob("MAU*")
         return found
