@@ -231,6 +231,7 @@ def _submission(row: asyncpg.Record) -> Submission:
         attempt=row["attempts"],
         holds=row["holds"],
         started_at=row["started_at"],
+        due_at=row["due_at"],
         give_up_at=row["give_up_at"],
         probe=row["probe"],
     )

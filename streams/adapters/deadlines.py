@@ -46,26 +46,37 @@ on conflict (facility, ma_lk, revision) do update set
 """  # noqa: S608 - put together from constants
 # What no event tells the ledger and table `hold` know: that the gateway has the same content already (GATEWAY §12.4),
 # that a person gave a held revision up, that the answer to a sending was lost (HEALTHBOOK §5), that it names nobody.
-_FACTS = """
-select facility, ma_lk, revision, deadline_facts.closed_at, received_at, displayed_at,
+# `offset 0` and `limit 1`: each visit by its index; for a batch the planner would rather read the whole table.
+FACTS = """
+select facts.facility, facts.ma_lk, facts.revision, facts.closed_at, facts.received_at, facts.displayed_at,
     coalesce(
-        stopped_by, case when submission.state = 'NOT_DUE' then submission.reason end,
+        facts.stopped_by, case when sent.state = 'NOT_DUE' then sent.reason end,
         (select min(hold.reason) from hold where state = 'NOT_DUE' and (hold.facility, hold.ma_lk, hold.revision)
-            = (deadline_facts.facility, deadline_facts.ma_lk, deadline_facts.revision))
+            = (facts.facility, facts.ma_lk, facts.revision))
     ) as stopped_by,
-    coalesce(not_due_because, case when submission.person_key_kind = 'NONE' then 'NO_IDENTIFIER' end)
+    coalesce(facts.not_due_because, case when sent.person_key_kind = 'NONE' then 'NO_IDENTIFIER' end)
         as not_due_because,
-    late_verdict_at, entry_partition, entry_offset,
-    (select min(started_at) from submission_attempt where submission = submission.id and (result = 'UNKNOWN' or late))
-        as lost_since
-from deadline_facts join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
-left join submission using (facility, ma_lk, revision)
-order by facility, ma_lk, revision
+    facts.late_verdict_at, facts.entry_partition, facts.entry_offset, sent.lost_since
+from unnest($1::text[], $2::text[]) as visit (facility, ma_lk) cross join lateral (
+    select * from deadline_facts
+    where (deadline_facts.facility, deadline_facts.ma_lk) = (visit.facility, visit.ma_lk) offset 0
+) as facts left join lateral (
+    select state, reason, person_key_kind, (
+        select min(started_at) from submission_attempt
+        where submission = submission.id and (result = 'UNKNOWN' or late)
+    ) as lost_since
+    from submission
+    where (submission.facility, submission.ma_lk, submission.revision) = (facts.facility, facts.ma_lk, facts.revision)
+    limit 1
+) as sent on true
+order by 1, 2, 3
 """
 _COLUMNS = tuple(field.name for field in fields(Deadline))
 KNOWN = f"""
-select {", ".join(_COLUMNS)}
-from deadline join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)
+select {", ".join(f"known.{name}" for name in _COLUMNS)}
+from unnest($1::text[], $2::text[]) as visit (facility, ma_lk) cross join lateral (
+    select * from deadline where (deadline.facility, deadline.ma_lk) = (visit.facility, visit.ma_lk) offset 0
+) as known
 """  # noqa: S608
 # To be told again: a state, a mark or a start that is new.
 _WRITE = f"""
@@ -162,7 +173,7 @@ class PostgresDeadlines:
         if not visits:
             return []
         keys = columns(sorted(visits))
-        facts = [Facts(**row) for row in await connection.fetch(_FACTS, *keys)]
+        facts = [Facts(**row) for row in await connection.fetch(FACTS, *keys)]
         known = {found.key: found for found in map(deadline_of, await connection.fetch(KNOWN, *keys))}
         changes = [
             Change(known.get(after.key), after)

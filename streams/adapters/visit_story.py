@@ -1,12 +1,14 @@
 """Everything that is known about one visit, as `visit show` and the console tell it: a dictionary ready for JSON."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
 from streams.adapters import held
 from streams.adapters.deadlines import PostgresDeadlines
+from streams.adapters.lateness import causes
 from streams.adapters.ledger import attempts_of
 from streams.adapters.outages import waited_for
 from streams.adapters.timeline import PostgresTimeline
@@ -27,8 +29,8 @@ _OF_CLOCK = (
 
 
 async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> dict[str, Any] | None:
-    """`story` (a line for each event), `decisions`, `standing`, `attempts`, `clocks`, `outages` (that a clock waited
-    for); None when no event told of it.
+    """`story` (a line for each event), `decisions`, `standing`, `attempts`, `clocks` (a late one with its `cause`),
+    `outages` (that a clock waited for); None when no event told of it.
 
     Raises RetryLater while the database is away.
     """
@@ -37,6 +39,8 @@ async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk
         return None
     standings = await held.standings(pool, facility, ma_lk)
     clocks = await PostgresDeadlines(pool, ()).of_visit(facility, ma_lk)
+    late = await causes(pool, [clock for clock in clocks if clock.late], datetime.now(UTC))
+    cause_of = {clock.key: asdict(cause) for clock, cause in late if cause is not None}
     return {
         "facility": facility,
         "ma_lk": ma_lk,
@@ -45,5 +49,7 @@ async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk
         "standing": [asdict(item) | {"waits_for": waits_for(item, standings)} for item in standings],
         "attempts": await attempts_of(pool, facility, ma_lk),
         "outages": await waited_for(pool, facility, ma_lk),
-        "clocks": [{name: getattr(clock, name) for name in _OF_CLOCK} for clock in clocks],
+        "clocks": [
+            {name: getattr(clock, name) for name in _OF_CLOCK} | {"cause": cause_of.get(clock.key)} for clock in clocks
+        ],
     }

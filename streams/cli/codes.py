@@ -10,6 +10,7 @@ from streams.adapters.signer import OTHER, TEXTS
 from streams.cli.page import write_or_check
 from streams.domain.dossier.findings import messages, rule_texts
 from streams.domain.gateway_result import CLASSES
+from streams.domain.lateness import REASONS
 from streams.domain.signature import SignatureFault
 from streams.errors import Reason
 from streams.stages.forward import CORRECTIONS, HOLDS
@@ -76,6 +77,13 @@ def _lines() -> Iterator[str]:
         [(hold.reason, hold.message_vi, hold.mend_vi, hold.message_en, hold.mend_en) for hold in (*HOLDS, POLICY)]
         + [(code, *_woven(text)) for code, text in TEXTS.items()]
         + [(str(fault), *_woven(OTHER)) for fault in SignatureFault],
+    )
+    yield from _chapter(
+        "Causes of missed deadlines",
+        "Of a late clock, in `visit show`, `deadline list --breached`, the console: whose turn it was for most of its "
+        "time.",
+        ("code", "side", "tiếng Việt", "English"),
+        [(reason.code, reason.side, reason.text_vi, reason.text_en) for reason in REASONS.values()],
     )
     yield from _chapter(
         "Hand-over by a HIS",

@@ -1,7 +1,7 @@
 """`healthbook deadline list|show`: the clocks, what they rest on, and the visits that are late or about to be."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -9,9 +9,11 @@ import click
 
 from events.deadline import DeadlineState
 from streams.adapters.deadline_figures import PostgresFigures
+from streams.adapters.lateness import causes
 from streams.cli.config import settings_or_fail
 from streams.cli.output import emit_json, emit_rows, output_option, say
 from streams.cli.visit import local, with_database
+from streams.domain.lateness import Cause
 from streams.sla import clocks
 from streams.sla.clock import Clock
 from streams.sla.deadline import Deadline
@@ -48,12 +50,15 @@ def deadline_list(
         emit_rows([_policy(clock) for clock in known], _CLOCK, output)
         return
 
-    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> list[Deadline]:
+    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> list[dict[str, Any]]:
         figures = PostgresFigures(pool)
-        return [each for clock in _names(known) for each in await figures.listed(clock, wanted, facility, limit)]
+        found = [each for clock in _names(known) for each in await figures.listed(clock, wanted, facility, limit)]
+        late = await causes(pool, [each for each in found if each.late], datetime.now(UTC))
+        cause_of = {each.key: _cause(cause) for each, cause in late if cause is not None}
+        return [_running(each) | cause_of.get(each.key, {}) for each in found]
 
     found = with_database(ask)
-    emit_rows([_running(each) for each in found], _VISIT, output)
+    emit_rows(found, (*_VISIT, "side", "cause"), output)
     if len(found) >= limit:
         say(f"At most {limit} of each clock; ask for one --facility, one --clock, or more with --limit.")
 
@@ -108,12 +113,16 @@ def _policy(clock: Clock) -> dict[str, Any]:
         "calendar": clock.calendar,
         "valid_from": clock.valid_from and clock.valid_from.isoformat(),
         "valid_until": clock.valid_until and clock.valid_until.isoformat(),
-        "at_risk_at": f"{clock.at_risk} %",
-        "warn_at": ", ".join(f"{mark} %" for mark in clock.warn_at),
-        "offer_again_at": ", ".join(f"{mark} %" for mark in clock.offer_again_at),
+        "at_risk_at": clock.at_risk,
+        "warn_at": list(clock.warn_at),
+        "offer_again_at": list(clock.offer_again_at),
         "basis": clock.legal_basis,
         "article": clock.article,
     }
+
+
+def _cause(cause: Cause) -> dict[str, str]:
+    return {"side": str(cause.side), "code": cause.code, "cause": cause.text_en, "cause_vi": cause.text_vi}
 
 
 def _running(found: Deadline) -> dict[str, Any]:
@@ -126,6 +135,6 @@ def _running(found: Deadline) -> dict[str, Any]:
         "started_at": found.started_at.isoformat(),
         "due_at": found.due_at.isoformat(),
         "due (Vietnam)": local(found.due_at),
-        "warned": f"{found.warned} %",
+        "warned": found.warned,
         "provisional": found.provisional,
     }

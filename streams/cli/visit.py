@@ -48,9 +48,12 @@ def visit_show(facility: str, ma_lk: str, output: str) -> None:
             | {"due (Vietnam)": local(clock["due_at"]), "stopped": clock["stopped_at"] and local(clock["stopped_at"])}
             for clock in told["clocks"]
         ],
-        ("revision", "clock", "state", "due (Vietnam)", "stopped", "reason"),
+        ("revision", "clock", "state", "due (Vietnam)", "stopped", "provisional", "reason"),
         output,
     )
+    for clock in told["clocks"]:
+        if clock["cause"]:
+            click.echo(f"Revision {clock['revision']}, {clock['clock']}: {_cause(clock['cause'])}")
     for waited in told["outages"]:
         click.echo(f"Revision {waited['revision']} waited for {_outage(waited)}: {waited['clock']}")
 
@@ -118,6 +121,10 @@ def _decided(decision: dict[str, Any]) -> dict[str, Any]:
         "what": f"{decision['act'].lower()} by {decision['actor']}",
         "detail": f"held_by: {decision['stage']}; reason: {decision['reason']}",
     }
+
+
+def _cause(cause: dict[str, Any]) -> str:
+    return f"late by {cause['side']}, {cause['text_en']} ({local(cause['from_at'])} to {local(cause['until_at'])})"
 
 
 _STANDING = ("revision", "stage", "state", "reason", "since (Vietnam)", "next attempt (Vietnam)", "waits for")

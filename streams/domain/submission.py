@@ -78,7 +78,8 @@ class Submission:
     """One attempt to hand over one revision; its bytes were frozen when they were signed.
 
     `attempt` counts from 1 and is the fencing token too: every claim raises it, and only its holder may write a result.
-    `started_at` and `give_up_at` are the database's time. A `probe` is sent to find out whether the gateway is back.
+    `started_at`, `due_at` and `give_up_at` are the database's time. A `probe` is sent to find out whether the gateway
+    is back.
     """
 
     id: int
@@ -86,6 +87,7 @@ class Submission:
     attempt: int
     holds: int
     started_at: datetime
+    due_at: datetime
     give_up_at: datetime
     probe: bool = False
 
@@ -136,10 +138,13 @@ class Result:
 _STEPS = (5, 15, 45, 120, 300, 900)
 
 
-def backoff(attempt: int, chance: float, scale: float = 1.0) -> timedelta:
+def backoff(attempt: int, chance: float, scale: float = 1.0, left: timedelta = timedelta()) -> timedelta:
     """How long to wait after the attempt-th failure (GATEWAY §12.7): full jitter, `chance` (0..1) is the caller's.
 
     Full jitter (a wait anywhere between nothing and the step) spreads the visits that failed together in one outage.
+    Of the time that is `left` until it is due no more than half is waited away; what is late already has none to save.
     """
-    step = _STEPS[min(attempt, len(_STEPS)) - 1]
+    step: float = _STEPS[min(attempt, len(_STEPS)) - 1]
+    if left > timedelta():
+        step = min(step, max(_STEPS[0], left.total_seconds() / 2))
     return timedelta(seconds=step * chance * scale)

@@ -145,7 +145,8 @@ class Dispatcher:
     async def _conclude(self, result: Result) -> None:
         """Writes what an attempt brought, together with whatever else is ready to be written."""
         submission, reply = result.submission, result.reply
-        wait = backoff(submission.attempt, self._chance(), self._scale)
+        left = submission.due_at - submission.started_at
+        wait = backoff(submission.attempt, self._chance(), self._scale, left)
         if isinstance(result.outcome, Later):
             wait = max(wait, result.outcome.at_least)
         state = await self._insist(lambda: self._finish((result, wait)))

@@ -233,7 +233,9 @@ def record_stage(parts: Parts) -> Stage:
     timeline = PostgresTimeline(parts.pool)
 
     async def handle(batch: Sequence[Received[Any]]) -> Sequence[None]:
-        await timeline.add([story_line(item.event, item.meta.time if item.meta else item.timestamp) for item in batch])
+        await timeline.add(
+            [story_line(item.event, item.meta.time if item.meta else item.timestamp, item.timestamp) for item in batch]
+        )
         return [None] * len(batch)
 
     return Stage("record", RECORDED, (), handle)

@@ -46,10 +46,13 @@ class Timeline(Protocol):
         ...
 
 
-def story_line(event: Event, happened_at: datetime) -> StoryLine:
-    """The line that an event adds to its visit's story."""
+def story_line(event: Event, happened_at: datetime, sent_at: datetime | None = None) -> StoryLine:
+    """The line that an event adds to its visit's story; `sent_at`: when its producer put it on the bus."""
     facility, ma_lk = visit_of(event)
-    return StoryLine(event_id(event), facility, ma_lk, event.revision, event.topic, happened_at, detail(event))
+    told = detail(event)
+    if isinstance(event, VisitClosed) and sent_at is not None:
+        told["handed_over_at"] = sent_at.isoformat()  # a spool may have kept it since the visit closed
+    return StoryLine(event_id(event), facility, ma_lk, event.revision, event.topic, happened_at, told)
 
 
 def visit_of(event: Event) -> tuple[str, str]:

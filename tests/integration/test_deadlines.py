@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,33 @@ from confluent_kafka.admin import AdminClient
 from prometheus_client import REGISTRY
 
 from events.deadline import DeadlineState
-from events.envelope import event_id, headers
-from events.health_book import HealthBookDisplayed
+from events.envelope import Event, event_id, headers
+from events.health_book import HealthBookDisplayed, HealthBookEntry
 from events.registry import Registry
 from events.serde import Serde
 from events.topics import TOPICS
-from events.visit import TableFile, VisitClosed
+from events.visit import TableFile, VisitAccepted, VisitClosed
 from infra.embedded.parts import Addresses
 from streams.adapters import topic_admin
 from streams.adapters.deadline_figures import LISTED, NEAREST, OLDEST, PostgresFigures
 from streams.adapters.deadline_news import UNANNOUNCED, UNOFFERED, PostgresNews
-from streams.adapters.deadlines import DUE, KNOWN, PostgresDeadlines, wake
+from streams.adapters.deadlines import DUE, FACTS, KNOWN, PostgresDeadlines, wake
 from streams.runtime.deadline_gauges import Gauges
+from streams.simulators.vneid.behaviour import Faults
+from streams.simulators.vneid.simulator import VneidSimulator
+from streams.simulators.vneid.subscriber import Channels
 from streams.sla.clocks import shipped
 from streams.sla.facts import Facts
+from tests.support.entries_topic import entry
 from tests.support.eventually import eventually
+from tests.support.health_book import accepted
 
 T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+
+
+BATCH = ["01999"] * 500, [f"M{number}" for number in range(500)]
+"""Visits of one batch of events."""
 
 
 class Now:
@@ -262,9 +272,10 @@ async def test_the_counts_are_those_of_the_clocks(
         (NEAREST, ("receipt-to-shown",)),
         (OLDEST, ("receipt-to-shown",)),
         (LISTED, ("receipt-to-shown", ["RUNNING"], None, 100)),
-        (KNOWN, (["01999"], ["V1"])),
+        (KNOWN, BATCH),
+        (FACTS, BATCH),
     ],
-    ids=["due", "unannounced", "unoffered", "nearest", "oldest", "listed", "of a visit"],
+    ids=["due", "unannounced", "unoffered", "nearest", "oldest", "listed", "known", "facts"],
 )
 async def test_among_many_running_clocks_what_is_asked_for_is_found_by_an_index(
     pool: "asyncpg.Pool[asyncpg.Record]", query: str, given: tuple[Any, ...]
@@ -386,7 +397,7 @@ async def learned(database_url: str, facility: str, number: int) -> bool:
     return len(await rows(database_url, facility)) >= number
 
 
-async def send(parts: Addresses, serde: Serde, events: Sequence[VisitClosed]) -> None:
+async def send(parts: Addresses, serde: Serde, events: Sequence[Event]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=parts.kafka) as producer:
         for event in events:
             await producer.send_and_wait(
@@ -412,3 +423,33 @@ async def forget_offsets(parts: Addresses) -> None:
         return True
 
     await eventually(deleted, timeout=60)
+
+
+@pytest.mark.timeout(300)
+async def test_a_display_side_that_was_silent_answers_the_reminder_and_the_promise_is_kept(
+    parts: Addresses, database_url: str, tmp_path: Path
+) -> None:
+    """The real processor and the display side, and nothing between them but the topics."""
+    await topic_admin.apply(parts.kafka)
+    ma_lk = f"R{random.Random().randrange(10**9)}"
+    received = datetime.now(UTC) - 13 * HOUR
+    visit = replace(accepted(1, ma_lk=ma_lk), received_at=received)
+    async with Registry(parts.schema_registry) as registry:
+        for topic in TOPICS:
+            await registry.register(topic.name, topic.compatibility)
+        serde = Serde(registry)
+        await serde.prepare(VisitAccepted, HealthBookEntry)
+        await send(parts, serde, [visit, entry(ma_lk)])
+    channels = Channels(parts.kafka, parts.schema_registry)
+
+    async def kept() -> bool:
+        found = {row[1]: row[5] for row in await rows(database_url, visit.facility) if row[0] == "receipt-to-shown"}
+        return found.get(ma_lk) == DeadlineState.MET
+
+    async with VneidSimulator(channels, median_delay=0.0, faults=Faults(silence_until_reminded=1.0)):
+        running = await process(parts, database_url, tmp_path)
+        try:
+            await eventually(kept, timeout=120)
+        finally:
+            running.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(running.wait(), 30)

@@ -103,6 +103,25 @@ async def test_a_wrong_password_is_tried_once_and_stops_its_facility_alone(
             right_hash.write_text(kept)
 
 
+async def test_who_is_due_first_goes_first_over_all_facilities_and_within_the_limit_of_each(bench: Any) -> None:
+    async with bench() as b:
+        now = datetime.now(UTC)
+        young = [await b.signed(n, closed=now) for n in range(20, 28)]
+        await record(young, b.ledger)
+        at_risk = [
+            await b.signed(28, facility=OTHER, closed=now - timedelta(minutes=13)),
+            await b.signed(29, closed=now - timedelta(minutes=12)),
+        ]
+        await record(at_risk, b.ledger)  # they came last
+        attempts = PostgresAttempts(b.pool, Outbox(b.serde))
+        limits = Limits(per_facility=3, rate=500.0)
+        first = await attempts.claim(2, limits, [], [], probe=False)
+        assert [item.visit.ma_lk for item in first] == ["TEST-28", "TEST-29"]
+        then = await attempts.claim(10, limits, [], [], probe=False)
+        assert len(then) == 2, "the limit of the gateway for one facility holds for whoever is at risk, too"
+        assert {item.visit.facility for item in then} == {FACILITY}
+
+
 async def test_a_few_visits_that_the_gateway_can_never_answer_do_not_stop_the_others(bench: Any) -> None:
     poisoned = range(71, 79)
     async with bench(*(f"answer=code:500,maLK:TEST-{n}" for n in poisoned)) as b:

@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 def test_what_decides_nothing_is_held_past_the_horizon_and_never_before(
     result: ResultClass, attempt: int, after: timedelta, duration: timedelta, probe: bool
 ) -> None:
-    submission = Submission(1, VISIT, attempt, 0, T + after, give_up_at=T + DAY, probe=probe)
+    submission = Submission(1, VISIT, attempt, 0, T + after, due_at=T, give_up_at=T + DAY, probe=probe)
     found = outcome(submission, Reply(result, "500", duration=duration))
     past = after + duration >= DAY
     asked_whether_it_is_back = probe and result is not ResultClass.AUTH

@@ -52,3 +52,10 @@ def test_waits_grow_to_a_quarter_of_an_hour_with_full_jitter(attempt: int, most:
     assert backoff(attempt, 0.0) == timedelta()
     assert backoff(attempt, 1.0) == timedelta(seconds=most)
     assert backoff(attempt, 0.5, scale=0.1) == timedelta(seconds=most * 0.05)
+
+
+@pytest.mark.parametrize(
+    ("left", "most"), [(-60, 300), (0, 300), (2, 5), (60, 30), (240, 120), (600, 300), (86_400, 300)]
+)
+def test_of_the_time_until_it_is_due_no_more_than_half_is_waited_away(left: float, most: float) -> None:
+    assert backoff(5, 1.0, left=timedelta(seconds=left)) == timedelta(seconds=most)

@@ -1,0 +1,70 @@
+"""What the causes of missed deadlines are read from: the visits' lines, attempts, decisions, and the outages."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from streams.adapters.outages import overlapping
+from streams.adapters.postgres import patiently
+from streams.domain.lateness import Cause, Course, cause_of
+from streams.domain.outage import Subject
+from streams.sla.deadline import Deadline
+
+Visit = tuple[str, str]
+
+_VISITS = "join unnest($1::text[], $2::text[]) as visit (facility, ma_lk) using (facility, ma_lk)"
+_LINES = f"""
+select facility, ma_lk, revision, type, happened_at, detail from timeline {_VISITS} order by revision, happened_at
+"""  # noqa: S608 - put together from constants
+_ATTEMPTS = f"""
+select facility, ma_lk, revision, started_at, result from submission {_VISITS}
+join submission_attempt on submission_attempt.submission = submission.id order by revision, number
+"""  # noqa: S608
+_DECISIONS = f"select facility, ma_lk, revision, decided_at from decision {_VISITS} order by decision.id"  # noqa: S608
+
+
+async def causes(
+    pool: "asyncpg.Pool[asyncpg.Record]", late: Sequence[Deadline], now: datetime
+) -> list[tuple[Deadline, Cause | None]]:
+    """Whose turn it was for most of the time, for each of these clocks. Raises RetryLater.
+
+    Four queries, however many clocks there are.
+    """
+    if not late:
+        return []
+    visits = sorted({(item.facility, item.ma_lk) for item in late})
+    lines, attempts, decisions = [await _told(pool, query, visits) for query in (_LINES, _ATTEMPTS, _DECISIONS)]
+    until = max(item.stopped_at or now for item in late)
+    outages = await overlapping(pool, list(Subject), min(item.started_at for item in late), until)
+
+    def course(item: Deadline) -> Course:
+        visit = item.facility, item.ma_lk
+        return Course(
+            clock=item.clock,
+            revision=item.revision,
+            since=item.started_at,
+            until=item.stopped_at or now,
+            lines=lines[visit],
+            attempts=attempts[visit],
+            decisions=decisions[visit],
+            outages=[outage for outage in outages if outage.facility in (None, item.facility)],
+        )
+
+    return [(item, cause_of(course(item))) for item in late]
+
+
+async def _told(
+    pool: "asyncpg.Pool[asyncpg.Record]", query: str, visits: Sequence[Visit]
+) -> Mapping[Visit, list[dict[str, Any]]]:
+    facilities, numbers = [facility for facility, _ in visits], [ma_lk for _, ma_lk in visits]
+    found: dict[Visit, list[dict[str, Any]]] = defaultdict(list)
+    for row in await patiently(lambda: pool.fetch(query, facilities, numbers), "database"):
+        told = dict(row)
+        if "detail" in told:
+            told["detail"] = json.loads(told["detail"])
+        found[row["facility"], row["ma_lk"]].append(told)
+    return found
