@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from streams.adapters.deadlines import deadline_of
 from streams.adapters.outages import overlapping
 from streams.adapters.postgres import patiently
 from streams.domain.lateness import Cause, Course, cause_of
@@ -25,6 +26,27 @@ select facility, ma_lk, revision, started_at, result from submission {_VISITS}
 join submission_attempt on submission_attempt.submission = submission.id order by revision, number
 """  # noqa: S608
 _DECISIONS = f"select facility, ma_lk, revision, decided_at from decision {_VISITS} order by decision.id"  # noqa: S608
+
+
+_LATE = """
+select clock, facility, ma_lk, revision, started_at, due_at, state, stopped_at, late, reason, next_look_at, warned,
+    provisional, offer_again
+from deadline where late and started_at >= $1 and started_at < $2 and ($3::text is null or facility = $3)
+order by due_at, facility, ma_lk, revision, clock
+"""
+_AT_ONCE = 1000  # clocks whose stories are in memory together
+
+
+async def late_clocks(
+    pool: "asyncpg.Pool[asyncpg.Record]", since: datetime, until: datetime, facility: str | None, now: datetime
+) -> list[tuple[Deadline, Cause | None]]:
+    """Every missed deadline that started in [since, until), with its cause; by due time. Raises RetryLater."""
+    rows = await patiently(lambda: pool.fetch(_LATE, since, until, facility), "database")
+    late = [deadline_of(row) for row in rows]
+    found: list[tuple[Deadline, Cause | None]] = []
+    for start in range(0, len(late), _AT_ONCE):
+        found += await causes(pool, late[start : start + _AT_ONCE], now)
+    return found
 
 
 async def causes(

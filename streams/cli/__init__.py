@@ -29,7 +29,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "verify": "streams.cli.receipt:receipt_verify",
         "key": "streams.cli.receipt:receipt_key",
     },
-    "report": {"sla": "streams.cli.report:report_sla"},
+    "report": {"sla": "streams.cli.report:report_sla", "late": "streams.cli.report_late:report_late"},
     "standard": {
         "list": "streams.cli.standard:standard_list",
         "show": "streams.cli.standard:standard_show",

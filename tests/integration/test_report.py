@@ -154,3 +154,16 @@ async def test_a_period_without_clocks_is_said_to_be_one(database_url: str) -> N
 def test_a_period_that_ends_before_it_begins_is_refused() -> None:
     answer = CliRunner().invoke(main, ["report", "sla", "--from", "2026-02-01", "--to", "2026-01-01"])
     assert (answer.exit_code, "is after --to" in answer.stderr) == (2, True)
+
+
+async def test_each_late_clock_of_the_report_is_named_with_its_side(
+    pool: "asyncpg.Pool[asyncpg.Record]", database_url: str
+) -> None:
+    period = ("--from", "2026-01-31", "--to", "2026-02-02")
+    told = (await healthbook("report", "late", *period, "--output", "json", database_url=database_url)).json
+    late = sum(item.late for item in await figures(pool) if item.grouping is Grouping.ALL)
+    assert len(told["late"]) == late == sum(told["by_side"].values()) > 0
+    assert all(row["side"] and row["cause_vi"] and row["minutes_late"] > 0 for row in told["late"])
+    table = await healthbook("report", "late", *period, "--facility", FACILITIES[0], database_url=database_url)
+    assert table.code == 0
+    assert FACILITIES[1] not in table.stdout
