@@ -13,7 +13,7 @@ from tests.faults.links import Weather
 from tests.faults.schedule import Fault, Kind
 from tests.faults.system import System
 
-_WEATHER = {Kind.CUT: Weather.CUT, Kind.SLOW: Weather.SLOW, Kind.HALF_OPEN: Weather.HALF_OPEN}
+_WEATHER = {Kind.CUT: Weather.CUT, Kind.HALF_OPEN: Weather.HALF_OPEN}
 
 
 @dataclass
@@ -54,7 +54,11 @@ async def _inflict(system: System, fault: Fault) -> bool:
             return await system.processes[fault.target].down(fault.seconds, kill=fault.kind is Kind.KILL)
         case Kind.PAUSE:
             return await system.processes[fault.target].pause(fault.seconds)
-        case Kind.CUT | Kind.SLOW | Kind.HALF_OPEN:
+        case Kind.SLOW:
+            system.links[fault.target].slow = True
+            await asyncio.sleep(fault.seconds)
+            system.links[fault.target].slow = False
+        case Kind.CUT | Kind.HALF_OPEN:
             link = system.links[fault.target]
             link.become(_WEATHER[fault.kind])
             await asyncio.sleep(fault.seconds)

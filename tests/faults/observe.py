@@ -39,6 +39,7 @@ class Log:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "log_level": 0,
             }
         )
         known = self._consumer.list_topics(timeout=30).topics
