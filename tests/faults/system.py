@@ -35,6 +35,7 @@ STAGES = {
     "relay-1": "relay",
     "relay-2": "relay",
     "deadlines": "deadlines",
+    "flow": "flow",
 }
 """Process → stage. Two of those that must fence each other."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +52,7 @@ SETTINGS = {
     "HEALTHBOOK_GATEWAY_TIMEOUT": "5",
     "HEALTHBOOK_RETRY_SCALE": "0.02",
     "HEALTHBOOK_HOLD_RETRY": "2",
+    "HEALTHBOOK_KAFKA_SESSION": "5",
 }
 
 
@@ -108,7 +110,7 @@ class System:
             "HEALTHBOOK_GATEWAY_URL": _at(self.gateway, port.get("gateway")),
         }
         if process in STAGES:
-            found["HEALTHBOOK_HTTP_PORT"] = str(self.ports[process])
+            found |= {"HEALTHBOOK_HTTP_PORT": str(self.ports[process]), "HEALTHBOOK_INSTANCE": process}
         if process in CLOCKED:
             found |= self.clocks.environment(process)
         return found

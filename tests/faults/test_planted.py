@@ -6,9 +6,15 @@ from fnmatch import fnmatch
 
 import pytest
 
+from streams.runtime.processes import PROCESSES
 from tests.faults.planted import PLANTED
 from tests.faults.schedule import Kind
-from tests.faults.system import NEEDS, PARTS, REPOSITORY
+from tests.faults.system import NEEDS, PARTS, REPOSITORY, STAGES
+
+
+def test_every_process_of_the_bus_is_there_to_be_hurt() -> None:
+    assert set(STAGES.values()) == set(PROCESSES)
+
 
 TARGETS = [*NEEDS, *PARTS, *(f"{process}>{part}" for process, parts in NEEDS.items() for part in parts)]
 
