@@ -17,8 +17,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from tests.faults.his import Order
 from tests.faults.history import SIGNED, TOPICS, Closing, History, Page, Receipt, Record, Revision, Signature, Visit
+from tests.faults.order import Order
 from tests.faults.system import System
 
 DLQ = ".dlq"

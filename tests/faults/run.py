@@ -14,14 +14,15 @@ import aiohttp
 
 from streams.domain.dossier.sample import FACILITIES
 from tests.faults.checker import Defect, all_ended, check
-from tests.faults.his import Order
 from tests.faults.history import History, Visit
 from tests.faults.nemesis import Injected, calm, hurt
 from tests.faults.observe import Log, look
+from tests.faults.order import Order
 from tests.faults.planted import PLANTED, Planted
 from tests.faults.schedule import Focus, schedule
 from tests.faults.story import story
 from tests.faults.system import STAGES, System, running
+from tests.faults.workload import acts
 from tests.support.eventually import eventually
 
 STUCK_AFTER = 60.0
@@ -85,7 +86,7 @@ async def run(plan: Plan, downloads: Path, tell: Callable[[str], None] = lambda 
     """A system of its own, hurt and left in peace. Raises PartFailed when it cannot even start."""
     with _home(keep=plan.keep) as home:
         order = _order(plan, home)
-        async with running(home, downloads, order, plan.plant) as system:
+        async with running(home, downloads, order, plan.seed, plan.plant) as system:
             await eventually(lambda: _ready(system), timeout=_STARTS_WITHIN, message="everything runs")
             for reason in system.without:
                 tell(reason)
@@ -105,15 +106,12 @@ async def run(plan: Plan, downloads: Path, tell: Callable[[str], None] = lambda 
 
 def _order(plan: Plan, home: Path) -> Order:
     """The HIS closes a little longer than the faults last, so that something is on its way all the time."""
-    return Order(
-        facilities=FACILITIES,
-        seed=plan.seed,
-        count=round((plan.seconds + _AHEAD) * plan.rate / len(FACILITIES)),
-        rate=plan.rate / len(FACILITIES),
-        start=0.0,
-        discharged_at=(datetime.now(UTC) - timedelta(hours=6)).isoformat(timespec="minutes"),
-        folder=str(home / "his"),
-    )
+    rate = plan.rate / len(FACILITIES)
+    order = Order(str(home / "his"), FACILITIES, rate)
+    discharged_at = datetime.now(UTC) - timedelta(hours=6)
+    for facility in FACILITIES:
+        order.write_acts(facility, acts(plan.seed, round((plan.seconds + _AHEAD) * rate), facility, discharged_at))
+    return order
 
 
 async def _ready(system: System) -> bool:
