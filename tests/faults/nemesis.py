@@ -28,13 +28,15 @@ class Injected:
         return f"{sum(self.done.values())} faults ({kinds})" + (f", {self.missed} missed" if self.missed else "")
 
 
-async def hurt(system: System, faults: Sequence[Fault], tell: Callable[[str], None] = lambda _: None) -> Injected:
-    """Returns when the last fault is over."""
+async def hurt(
+    system: System, faults: Sequence[Fault], tell: Callable[[str], None] = lambda _: None, *, pace: float = 1.0
+) -> Injected:
+    """Returns when the last fault is over. `pace` stretches the time between them, not themselves."""
     injected = Injected()
     started = time.monotonic()
 
     async def one(fault: Fault) -> None:
-        await asyncio.sleep(max(0.0, started + fault.at - time.monotonic()))
+        await asyncio.sleep(max(0.0, started + fault.at * pace - time.monotonic()))
         done = await _inflict(system, fault)
         tell(f"{fault}{'' if done else ' (missed)'}")
         if done:

@@ -32,7 +32,7 @@ STUCK_WITH_A_BUG = 30.0
 _LONGEST = 5
 """So many times as long, whatever moves: a system that is busy with the same for ever has not recovered either."""
 _STARTS_WITHIN, _QUIET = 120.0, 1.5
-_AHEAD, _FIRST = 5.0, 5
+_AHEAD, _FIRST, _SLOWEST = 5.0, 5, 4.0
 """Seconds for which the HIS closes before the faults begin, about; and receipts that show that the flow flows."""
 
 
@@ -91,10 +91,13 @@ async def run(plan: Plan, downloads: Path, tell: Callable[[str], None] = lambda 
             for reason in system.without:
                 tell(reason)
             faults = schedule(plan.seed, plan.seconds, system.targets, plan.focus)
-            replace(order, start=time.monotonic()).write()
+            opened = time.monotonic()
+            replace(order, start=opened).write()
             system.processes["his"].release()
             await eventually(lambda: _under_way(system), timeout=_STARTS_WITHIN, message="visits reach the gateway")
-            injected = await hurt(system, faults, tell)
+            # With a bug in it, faults come no quicker than visits pass, however slow the machine is: they must meet.
+            pace = min(max(1.0, (time.monotonic() - opened) / _AHEAD), _SLOWEST) if plan.bug else 1.0
+            injected = await hurt(system, faults, tell, pace=pace)
             peace = time.monotonic()
             history = await _peaceful(system, order, plan.stuck_after)
             settled = time.monotonic() - peace
