@@ -52,7 +52,7 @@ Focus = Sequence[tuple[Kind, str]]
 
 _MEAN_PAUSE = 0.6
 _FOCUSED = 0.9
-_STRUCK = 0.35
+_STRUCK = 0.5
 _SETTLES = 8.0
 """A part needs about so long until everybody has found it again; until then it is left alone."""
 

@@ -17,7 +17,7 @@ async def test_nothing_is_lost_and_nothing_comes_twice_whatever_is_hurt(download
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("bug", ["signed-again", "spool-forgets-early", "position-from-database"])
+@pytest.mark.parametrize("bug", ["signed-again"])
 async def test_a_planted_bug_is_caught_as_what_it_is(bug: str, downloads: Path) -> None:
     """Which processes meet when is chance, also under the same seed: a bug that needs a race gets several."""
     reports = []

@@ -74,7 +74,7 @@ PLANTED: Mapping[str, Planted] = {
     "spool-forgets-early": Planted(
         "the SDK's spool forgets a visit before the broker has it",
         his.spool_forgets_early,
-        ((Kind.CUT, "his>kafka"), (Kind.SLOW, "his>kafka"), (Kind.PAUSE, "kafka")),
+        ((Kind.CUT, "his>kafka"),),
         frozenset({Wrong.LOST}),
     ),
 }
