@@ -139,7 +139,7 @@ async def opened(parts: Path) -> AsyncIterator[Bench]:
                 await registry.register(topic.name, topic.compatibility)
             serde = Serde(registry)
             await serde.prepare(VisitAccepted, VisitRefused, VisitHeld)
-            async with asyncpg.create_pool(addresses.database, min_size=1, max_size=12) as pool:
+            async with await postgres.connect(addresses.database, 12) as pool:
                 await postgres.migrate(pool)
                 async with pool.acquire() as connection:
                     await declare_shards(connection)

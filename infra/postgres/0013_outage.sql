@@ -19,6 +19,9 @@ create table outage (
 create unique index outage_lasting on outage (subject, coalesce(facility, '')) where until_at is null;
 create index outage_until on outage (subject, until_at);
 
+-- A probe is the least tried visit of its facility: without this, each probe would sort the whole backlog of an outage.
+create index submission_least_tried on submission (facility, attempts, due_at) where state in ('READY', 'WAITING');
+
 -- What people did about it, and why.
 create table outage_act (
     id       bigint      generated always as identity primary key,
