@@ -46,6 +46,7 @@ crashpoints: $(INSTALLED) ## Kills each process at every crash point, forward an
 
 bench: $(INSTALLED) ## Measures what it costs on this machine (ARGS go to the benchmark)
 	$(BIN)/python -m benchmarks.dossiers
+	$(BIN)/python -m benchmarks.deadlines
 	$(BIN)/python -m benchmarks $(ARGS)
 
 parts: $(INSTALLED) ## Only downloads the embedded parts, for images and caches

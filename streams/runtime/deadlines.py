@@ -29,6 +29,7 @@ from streams.sla.facts import TELLING, facts_of
 
 LOOK_SECONDS = 1.0
 SUMMARY_SECONDS = 10.0
+PREDICT_SECONDS = 30.0
 
 _HISTOGRAMS = {CLOSED_TO_RECEIPT: CLOSE_TO_RECEIPT, RECEIPT_TO_SHOWN: RECEIPT_TO_DISPLAY}
 
@@ -59,7 +60,8 @@ class DeadlineProcessor:
     @property
     def timers(self) -> Mapping[Work, float]:
         """See Processor."""
-        return {self.look: LOOK_SECONDS, self.summarise: SUMMARY_SECONDS}
+        gauges = self._store.gauges
+        return {self.look: LOOK_SECONDS, gauges.measure: SUMMARY_SECONDS, gauges.predict: PREDICT_SECONDS}
 
     async def learn(self, events: Sequence[Any]) -> None:
         """See Processor."""
@@ -80,10 +82,6 @@ class DeadlineProcessor:
         while again := await patiently(news.unoffered):
             await patiently(partial(self._produce, again))
             await patiently(partial(news.offered, again))
-
-    async def summarise(self) -> None:
-        """Sets the gauges of INTERFACE §6."""
-        await self._store.gauges.measure()
 
     async def _produce(self, told: Sequence[Event]) -> None:
         now = datetime.now(UTC)

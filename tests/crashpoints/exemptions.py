@@ -31,6 +31,7 @@ EXEMPT: Mapping[str, str] = {
     "streams.adapters.held:": _COMMAND,
     "streams.adapters.identities:PostgresIdentities.reissue": _COMMAND,
     "streams.adapters.identities:PostgresIdentities.undo_reissue": _COMMAND,
+    "streams.adapters.lateness:": "Only reads, for people",
     "streams.adapters.outbox:Outbox.put": _INSIDE,
     "streams.adapters.outbox:declare_shards": "There after the first start; done again it does nothing",
     "streams.adapters.outage_finder:": "One transaction; the next look finds the same in the attempts",

@@ -310,6 +310,7 @@ async def test_what_waits_is_grouped_by_due_time_and_the_prediction_is_kept(
     assert found.busy_since == starts[1]
     gauges = Gauges(figures, shipped())
     await gauges.measure()
+    await gauges.predict()
     told = await figures.predicted("receipt-to-shown")
     assert told is not None
     assert (told["running"], told["breaches"]) == (3, 0)
