@@ -10,11 +10,14 @@ import pytest
 from events.serde import Serde
 from events.visit import VisitHeld, VisitRefused
 from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
+from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.gateway import GatewayClient
 from streams.adapters.ledger import attempts_of
 from streams.adapters.outbox import Outbox
 from streams.simulators.pki import prepare_facilities
+from streams.sla.clocks import shipped
+from streams.sla.facts import Facts
 from streams.stages.forward import record
 from tests.support.eventually import eventually
 from tests.support.forward_bench import FACILITY, OTHER
@@ -101,6 +104,23 @@ async def test_a_wrong_password_is_tried_once_and_stops_its_facility_alone(
             assert refused == 1, "the same wrong password again would lock the account"
         finally:
             right_hash.write_text(kept)
+
+
+async def test_a_lost_answer_wakes_the_clock_that_counts_from_the_sending_until_the_receipt_comes(bench: Any) -> None:
+    async with bench("answer=500") as b:
+        visit = await b.signed(35)
+        store = PostgresDeadlines(b.pool, shipped())
+        await store.learn([Facts(FACILITY, visit.ma_lk, 1, closed_at=visit.closed_at)])
+        await record([visit], b.ledger)
+        async with b.dispatching():
+
+            async def runs() -> Any:
+                await store.look()
+                return [item for item in await store.of_visit(FACILITY, visit.ma_lk) if item.provisional]
+
+            (clock,) = await eventually(runs)
+        first = (await attempts_of(b.pool, FACILITY, visit.ma_lk))[0]
+        assert (clock.clock, clock.started_at) == ("receipt-to-shown", first["started_at"])
 
 
 async def test_who_is_due_first_goes_first_over_all_facilities_and_within_the_limit_of_each(bench: Any) -> None:
