@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client import REGISTRY
+from prometheus_client.openmetrics.exposition import generate_latest
 
 from events.envelope import Event, headers
 from events.registry import Registry
@@ -118,6 +120,20 @@ async def test_what_the_broker_took_is_handled(kafka: str, serde: Serde, produce
             await send(producer, serde, closed(f"{visit}-{number:02}"))
         await eventually(lambda: len(seen.events) == 50)
     assert sorted(seen.keys()) == [f"{visit}-{number:02}" for number in range(50)]
+
+
+async def test_the_trace_of_an_event_is_the_exemplar_of_its_stages_time(
+    kafka: str, serde: Serde, producer: Any, visit: str
+) -> None:
+    seen, event, trace = Seen(visit), closed(visit), uuid.uuid4().hex
+    async with running(kafka, serde, seen, visit):
+        await send(
+            producer, serde, event, headers=headers(event, datetime.now(UTC), f"00-{trace}-{uuid.uuid4().hex[:16]}-01")
+        )
+        await eventually(lambda: seen.keys() == [visit])
+    exposed = generate_latest(REGISTRY).decode()  # type: ignore[no-untyped-call]
+    lines = [line for line in exposed.splitlines() if f'stage="{visit}"' in line]
+    assert any("_bucket" in line and f'# {{trace_id="{trace}"}}' in line for line in lines)
 
 
 async def test_what_was_not_committed_comes_again(kafka: str, serde: Serde, producer: Any, visit: str) -> None:
