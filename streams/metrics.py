@@ -88,6 +88,24 @@ FACILITY_LAST_EVENT = Gauge(
     ["facility"],
     unit="seconds",
 )
+FACILITY_SILENT = Gauge(
+    "healthbook_facility_silent",
+    "1 while a facility that normally sends has gone quiet, 0 while it sends; absent until its habit is known",
+    ["facility"],
+)
+FLOW_EVENTS = Gauge(
+    "healthbook_flow_events",
+    "Revisions that took a step at a stage, each once, in the last whole hour or the last 24 of them",
+    ["stage", "outcome", "window"],
+)
+COMPLETENESS = Gauge(
+    "healthbook_completeness", "Revisions closed in the last 7 days, by what became of them", ["outcome"]
+)
+COMPLETENESS_MISSING = Gauge(
+    "healthbook_completeness_missing",
+    "Revisions that the adapters of a facility counted in the last 7 days and nobody has seen; absent when none",
+    ["facility"],
+)
 CERTIFICATE_NOT_AFTER = Gauge(
     "healthbook_certificate_not_after_timestamp_seconds",
     "When the signing certificate of a facility ends (Unix time)",

@@ -22,6 +22,7 @@ from streams.metrics import (
     RECEIPT_TO_DISPLAY,
 )
 from streams.runtime.deadline_gauges import Gauges
+from streams.runtime.loop import Received
 from streams.runtime.processor import Work, patiently
 from streams.sla.clocks import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
 from streams.sla.deadline import Deadline
@@ -63,9 +64,9 @@ class DeadlineProcessor:
         gauges = self._store.gauges
         return {self.look: LOOK_SECONDS, gauges.measure: SUMMARY_SECONDS, gauges.predict: PREDICT_SECONDS}
 
-    async def learn(self, events: Sequence[Any]) -> None:
+    async def learn(self, batch: Sequence[Received[Any]]) -> None:
         """See Processor."""
-        facts = [found for event in events if (found := facts_of(event)) is not None]
+        facts = [found for item in batch if (found := facts_of(item.event)) is not None]
         self._measure(await self._store.deadlines.learn(facts))
         for found in facts:
             if found.closed_at is not None:

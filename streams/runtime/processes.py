@@ -24,6 +24,7 @@ from streams.adapters.deadline_figures import PostgresFigures
 from streams.adapters.deadline_news import PostgresNews
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
+from streams.adapters.flow import PostgresFlow
 from streams.adapters.gateway import GatewayClient
 from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
@@ -31,9 +32,11 @@ from streams.adapters.ledger import PostgresLedger
 from streams.adapters.outbox import Outbox, backlog, declare_shards
 from streams.adapters.relay import Relay
 from streams.adapters.revisions import PostgresRevisions
+from streams.adapters.rhythms import PostgresRhythms
 from streams.adapters.signer import SoftwareKeySigner
 from streams.adapters.timeline import PostgresTimeline
 from streams.config import Settings
+from streams.domain.dossier.moments import VIETNAM
 from streams.errors import RetryLater
 from streams.runtime.backlog import Backlog
 from streams.runtime.deadline_gauges import Gauges
@@ -49,6 +52,7 @@ from streams.runtime.released import Released
 from streams.runtime.service import Health, Work
 from streams.sla import clocks
 from streams.sla.calendar import LIST as DAYS_OFF
+from streams.sla.calendar import is_working_day
 from streams.sla.clock import Clock
 from streams.stages.forward import record
 from streams.stages.record import RECORDED, story_line
@@ -299,9 +303,15 @@ def deadlines_processor(parts: Parts, producer: Any) -> Processor:
 
 
 def flow_processor(parts: Parts, producer: Any) -> Processor:
-    """What the adapters counted → table `day_count`."""
+    """Every topic → counts of what passes, closed = sum of outcomes, and who has gone quiet: tables and metrics."""
     del producer  # it writes no topic
-    return FlowProcessor(parts.pool)
+    lists = FolderLists(parts.settings.lists_dir, parts.settings.facilities_dir)
+    decreed = partial(lists.on, DAYS_OFF)
+    return FlowProcessor(
+        PostgresFlow(parts.pool),
+        PostgresRhythms(parts.pool),
+        lambda at: is_working_day(at.astimezone(VIETNAM).date(), decreed),
+    )
 
 
 async def _beside(loop: Loop, endless: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:

@@ -16,13 +16,14 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import faust
 import structlog
 
-from events.envelope import Event
+from events.envelope import read_headers
 from events.registry import RegistryUnreachableError
 from events.serde import Serde, UndecodableError
 from streams.adapters.kafka import Membership
 from streams.errors import Reason, RetryLater
 from streams.metrics import EVENTS
 from streams.runtime.dead_letters import DeadLetters
+from streams.runtime.loop import Received
 from streams.runtime.service import EXIT_FATAL
 
 log = structlog.get_logger()
@@ -31,7 +32,6 @@ Work = Callable[[], Awaitable[None]]
 
 BATCH = 500
 LINGER_SECONDS = 0.25
-ALIVE_SECONDS = 5.0
 
 
 class Processor(Protocol):
@@ -47,7 +47,7 @@ class Processor(Protocol):
         """One event class for each topic that it reads; the class may have fewer fields than the schema."""
         ...
 
-    async def learn(self, events: Sequence[Any]) -> None:
+    async def learn(self, batch: Sequence[Received[Any]]) -> None:
         """What these events say is durable when it returns. Raises RetryLater: the same events are offered again.
 
         Of what else it raises on a single event, that event is the cause: it becomes a dead letter.
@@ -88,32 +88,29 @@ class Host:
         """
         self.oldest = min((message.timestamp for message in messages), default=None)
         records = [_Record(message) for message in messages]
-        await self._learn([(record, event) for record in records if (event := await self._event(record)) is not None])
+        await self._learn([item for record in records if (item := await self._received(record)) is not None])
         self.oldest = None
-
-    async def alive(self) -> None:
-        """The event loop comes round."""
-        self.progress = time.monotonic()
 
     async def tick(self, work: Work) -> None:
         """Does what a timer is for."""
+        self.progress = time.monotonic()
         await patiently(work)
 
-    async def _learn(self, told: "Sequence[tuple[_Record, Event]]") -> None:
+    async def _learn(self, told: Sequence[Received[Any]]) -> None:
         name = self._processor.name
         try:
-            await patiently(lambda: self._processor.learn([event for _, event in told]))
+            await patiently(lambda: self._processor.learn(told))
         except Exception as error:  # noqa: BLE001 - what the tables cannot hold costs one record, not every visit
             if len(told) > 1:  # one record spoils the batch: find it, let the others pass
                 for one in told:
                     await self._learn([one])
                 return
             log.error("record put aside", stage=name, reason=Reason.UNEXPECTED, error=type(error).__name__)
-            await patiently(lambda: self._dead_letters.put(told[0][0], Reason.UNEXPECTED))
+            await patiently(lambda: self._dead_letters.put(told[0].record, Reason.UNEXPECTED))
         else:
             EVENTS.labels(name, "stored").inc(len(told))
 
-    async def _event(self, record: "_Record") -> Any:
+    async def _received(self, record: "_Record") -> Received[Any] | None:
         try:
             event: Any = await patiently(
                 lambda: self._serde.decode(self._events[record.topic], record.value, record.headers)
@@ -122,7 +119,9 @@ class Host:
             reason = Reason(error.reason)
             await patiently(lambda: self._dead_letters.put(record, reason))
             return None
-        return event.placed(record.partition, record.offset) if isinstance(event, Placeable) else event
+        if isinstance(event, Placeable):
+            event = event.placed(record.partition, record.offset)
+        return Received(event, read_headers(record.headers), record)
 
 
 class _Record:
@@ -132,6 +131,7 @@ class _Record:
         self.topic: str = message.topic
         self.partition: int = message.partition
         self.offset: int = message.offset
+        self.timestamp: float = message.timestamp * 1000  # Faust tells seconds, Kafka milliseconds
         self.key: bytes | None = message.key
         self.value: bytes | None = message.value
         pairs = message.headers or []
@@ -178,7 +178,6 @@ def application(host: Host, processor: Processor, bootstrap: str, folder: Path, 
             await _or_exit(partial(host.learn, [event.message for event in events]))
 
     app.agent(topic, name=processor.name)(agent)
-    app.timer(ALIVE_SECONDS)(host.alive)
     for work, seconds in processor.timers.items():
         app.timer(seconds)(partial(_or_exit, partial(host.tick, work)))
     return app

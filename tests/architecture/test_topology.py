@@ -7,12 +7,12 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from events.day import DayCounted
 from events.serde import Serde
 from events.topics import DAY_COUNTED, OUTBOX_TOPICS, TOPICS, Topic, topic_named
 from streams.config import Settings
 from streams.domain.submission import Outcome
 from streams.runtime import processes
+from streams.runtime.flow import FlowProcessor
 from streams.runtime.loop import Stage
 from streams.runtime.processes import PROCESSES, Parts
 from streams.sla.facts import TELLING
@@ -69,7 +69,7 @@ def test_an_event_names_its_writer_as_its_source(topic: Topic) -> None:
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_every_topic_is_read_or_is_public_or_is_an_end(topic: Topic) -> None:
     read = {event for stage in STAGES if stage.name != "record" for event in stage.inputs} | set(TELLING)
-    read |= {DayCounted}
+    read |= set(FlowProcessor.reads)
     read |= set(get_args(get_type_hints(take_over)["visits"]))
     assert topic.event in read or topic.public or topic.name in ENDS
 

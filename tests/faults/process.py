@@ -22,8 +22,7 @@ class Process:
         self.name = name
         self.child = child
         self.finished = False
-        self.ended_by_itself: list[str] = []
-        """Status and last words of each end that nobody asked for."""
+        self.ended_by_itself: list[int] = []
         self._start = start
         self._finishes = finishes
         self._hurt = False
@@ -52,14 +51,13 @@ class Process:
             if self.child is None:
                 await self._may_run.wait()
                 self.child = await self._start()
-            child = self.child
-            status = await child.wait()
+            status = await self.child.wait()
             self.child = None
             if self._finishes and status == 0:
                 self.finished = True
                 return
             if not self._hurt:
-                self.ended_by_itself.append(f"status {status}: {child.last_words()}")
+                self.ended_by_itself.append(status)
                 await asyncio.sleep(_BREATH)
             self._hurt = False
 

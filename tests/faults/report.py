@@ -17,8 +17,8 @@ def tell_run(report: Report) -> str:
         f"seed {plan.seed}: {report.injected}; {len(history.closed)} visits, {len(history.closings)} revisions; "
         f"settled after {report.settled:.1f} s; {_verdict(report)}"
     ]
-    for name, ends in report.ended_by_themselves.items():
-        lines += [f"  {name} ended by itself {number} times, {why}" for why, number in Counter(ends).items()]
+    for name, statuses in report.ended_by_themselves.items():
+        lines.append(f"  {name} ended by itself: status {', '.join(map(str, statuses))}")
     lines += [f"  {defect}" for defect in report.defects[:_MOST_TOLD]]
     if len(report.defects) > _MOST_TOLD:
         lines.append(f"  … and {len(report.defects) - _MOST_TOLD} more")

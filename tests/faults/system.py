@@ -17,9 +17,9 @@ from infra.embedded.process import Child, spawn
 from streams.config import Settings
 from streams.runtime.system import prepare
 from streams.simulators import demonstration
+from tests.faults.his import Order
 from tests.faults.links import Link
 from tests.faults.machine import LIBFAKETIME, Clocks, Disk, disk
-from tests.faults.order import Order
 from tests.faults.process import Process
 from tests.faults.schedule import Targets
 
@@ -35,7 +35,6 @@ STAGES = {
     "relay-1": "relay",
     "relay-2": "relay",
     "deadlines": "deadlines",
-    "flow": "flow",
 }
 """Process → stage. Two of those that must fence each other."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -52,9 +51,6 @@ SETTINGS = {
     "HEALTHBOOK_GATEWAY_TIMEOUT": "5",
     "HEALTHBOOK_RETRY_SCALE": "0.02",
     "HEALTHBOOK_HOLD_RETRY": "2",
-    "HEALTHBOOK_KAFKA_SESSION": "5",
-    "HEALTHBOOK_RELAY_LEASE": "4",
-    "HEALTHBOOK_TRANSACTION_IDLE": "10",
 }
 
 
@@ -112,7 +108,7 @@ class System:
             "HEALTHBOOK_GATEWAY_URL": _at(self.gateway, port.get("gateway")),
         }
         if process in STAGES:
-            found |= {"HEALTHBOOK_HTTP_PORT": str(self.ports[process]), "HEALTHBOOK_INSTANCE": process}
+            found["HEALTHBOOK_HTTP_PORT"] = str(self.ports[process])
         if process in CLOCKED:
             found |= self.clocks.environment(process)
         return found
@@ -127,13 +123,10 @@ class System:
 
 
 @asynccontextmanager
-async def running(
-    home: Path, downloads: Path, order: Order, seed: int, planted: str | None = None
-) -> AsyncIterator[System]:
+async def running(home: Path, downloads: Path, order: Order, planted: str | None = None) -> AsyncIterator[System]:
     """The system, until the block is left; everything but its HIS is being started. Raises PartFailed.
 
-    `order` is what the HIS closes once it is released, `seed` the simulators' own; `planted` starts every process with
-    that bug (`planted/`).
+    `order` is what the HIS closes once it is released; `planted` starts every process with that bug (`planted/`).
     """
     async with AsyncExitStack() as stack:
         spools = stack.enter_context(disk(order.spools))
@@ -146,7 +139,7 @@ async def running(
             schema_registry_url=direct.schema_registry,
         )
         ports = {name: keep_port(home, f"http-{name}") for name in (*STAGES, "vneid")}
-        commands = _commands(settings, order, seed, ports["vneid"])
+        commands = _commands(settings, order, ports["vneid"])
         ports["gateway"] = keep_port(home, "gateway")
         system = System(home, direct, ports, Clocks(home / "clocks"), spools)
         await prepare(settings)
@@ -167,14 +160,14 @@ async def running(
                     task.cancel()
 
 
-def _commands(settings: Settings, order: Order, seed: int, vneid: int) -> dict[str, list[str]]:
+def _commands(settings: Settings, order: Order, vneid: int) -> dict[str, list[str]]:
     """Process → the module to run and its arguments."""
     simulators = demonstration.prepare(settings)
     kept = str(settings.home / "received")
     product = {
         **{name: ["stage", stage] for name, stage in STAGES.items()},
-        "gateway": [*simulators["gateway"], "--keep-bytes", kept, "--seed", str(seed)],
-        "vneid": [*simulators["vneid"], "--port", str(vneid), "--delay", "0.1", "--seed", str(seed)],
+        "gateway": [*simulators["gateway"], "--keep-bytes", kept, "--seed", str(order.seed)],
+        "vneid": [*simulators["vneid"], "--port", str(vneid), "--delay", "0.1", "--seed", str(order.seed)],
     }
     return {
         **{name: ["streams", *arguments] for name, arguments in product.items()},

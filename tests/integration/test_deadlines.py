@@ -14,8 +14,6 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 from prometheus_client import REGISTRY
 
 from events.deadline import DeadlineState
@@ -39,6 +37,7 @@ from streams.sla.facts import Facts
 from tests.support.entries_topic import entry
 from tests.support.eventually import eventually
 from tests.support.health_book import accepted
+from tests.support.system import forget_offsets
 
 T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -377,7 +376,7 @@ async def test_killed_restarted_and_replayed_from_the_start_it_has_the_same_stat
     connection = await asyncpg.connect(database_url)
     await connection.execute("truncate deadline, deadline_facts, deadline_count")
     await connection.close()
-    await forget_offsets(parts)
+    await forget_offsets(parts.kafka, "deadlines")
     third = await process(parts, database_url, tmp_path)
     try:
         await eventually(lambda: learned(database_url, facility, 80), timeout=90)
@@ -407,23 +406,6 @@ async def send(parts: Addresses, serde: Serde, events: Sequence[Event]) -> None:
                 value=serde.encode(event),
                 headers=headers(event, datetime.now(UTC)),
             )
-
-
-async def forget_offsets(parts: Addresses) -> None:
-    """As an operator does it before a replay; the broker refuses for as long as the group has members."""
-    admin = AdminClient({"bootstrap.servers": parts.kafka})
-
-    async def deleted() -> bool:
-        (answer,) = admin.delete_consumer_groups(["deadlines"]).values()
-        try:
-            await asyncio.to_thread(answer.result)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.NON_EMPTY_GROUP:
-                raise
-            return False
-        return True
-
-    await eventually(deleted, timeout=60)
 
 
 @pytest.mark.timeout(300)

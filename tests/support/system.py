@@ -15,7 +15,8 @@ from typing import Any
 
 import aiohttp
 import asyncpg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams.domain.dossier.sample import FACILITIES
 from streams.simulators.his import Plan, simulate
@@ -217,3 +218,20 @@ async def nothing_happened_twice(system: RunningSystem, closed: Closed) -> None:
 def visit(key: str) -> str:
     """MA_LK of a key `MA_CSKCB|MA_LK…`."""
     return key.split("|")[1]
+
+
+async def forget_offsets(bootstrap: str, group: str) -> None:
+    """As an operator does it before a replay; the broker refuses for as long as the group has members."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    async def deleted() -> bool:
+        (answer,) = admin.delete_consumer_groups([group]).values()
+        try:
+            await asyncio.to_thread(answer.result)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NON_EMPTY_GROUP:
+                raise
+            return False
+        return True
+
+    await eventually(deleted, timeout=60)

@@ -26,6 +26,8 @@ ROW = re.compile(r"^\| `(healthbook_\w+)` \| (\w+) \| ([\w–]+) \| (.+?) \| .+ 
 PER_FACILITY = {
     "healthbook_facility_last_event_timestamp_seconds",
     "healthbook_certificate_not_after_timestamp_seconds",
+    "healthbook_facility_silent",
+    "healthbook_completeness_missing",  # of at most 500 facilities, the worst
 }
 
 
