@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -14,10 +14,12 @@ from events.topics import VISIT_ACCEPTED, VISIT_CLOSED, VISIT_SIGNED, VISIT_VALI
 from events.visit import VisitClosed, VisitLateVerdict, VisitRefused, VisitRejected
 from streams.adapters.dead_letters import DeadLetterActs, DeadLetterTopics
 from streams.adapters.held import standings_of
+from streams.adapters.outages import running
 from streams.adapters.postgres import patiently
 from streams.domain.dead_letter import Letter, Order
 from streams.domain.dossier.moments import VIETNAM
 from streams.domain.held import Standing
+from streams.domain.outage import Outage, Subject
 from streams.domain.reconciliation import Day, DeadEnd, Known, Spooled
 from streams.domain.story import VisitState, state_of
 
@@ -78,7 +80,7 @@ async def day(
         _known(revision, told, standings[revision], answers.get(revision), stopped.get(revision), since, until)
         for revision, told in lines.items()
     ]
-    return Day(known, spooled, unread)
+    return Day(known, spooled, unread, {stage: out for item in await running(pool) for stage, out in _stopped(item)})
 
 
 async def open_letters(
@@ -92,6 +94,15 @@ async def open_letters(
         for item in letters
         if item.stage in _MOVING and (item.visit or "").startswith(f"{facility}|") and order.open(item)
     ]
+
+
+_STOPPED_BY = {Subject.GATEWAY: ("forward",), Subject.DISPLAY: ("display",), Subject.US: ("forward", "display")}
+
+
+def _stopped(item: Outage) -> Iterator[tuple[str, str]]:
+    """The stages that an outage keeps from moving on, and how it is called."""
+    for stage in _STOPPED_BY.get(item.subject, ()):
+        yield stage, f"outage {item.id} ({item.subject}, since {item.from_at.astimezone(VIETNAM):%Y-%m-%d %H:%M})"
 
 
 def _known(

@@ -5,8 +5,8 @@ HIS's own list (`by_list`) or by the counts of its adapters (`by_count`), which 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -131,7 +131,15 @@ class Reconciliation:
 class Day:
     """What is known here of one facility's day."""
 
-    def __init__(self, known: Iterable[Known], spooled: Iterable[Spooled] = (), dead: Iterable[DeadEnd] = ()) -> None:
+    def __init__(
+        self,
+        known: Iterable[Known],
+        spooled: Iterable[Spooled] = (),
+        dead: Iterable[DeadEnd] = (),
+        outages: Mapping[str, str] = {},
+    ) -> None:
+        """`outages`: what is out at present and keeps a stage from moving anything on."""
+        self._outages = outages
         self._visits: dict[str, list[Known]] = defaultdict(list)
         for item in sorted(known, key=lambda item: item.revision):
             self._visits[item.ma_lk].append(item)
@@ -178,8 +186,13 @@ class Day:
         found = [item for item in visit if line.revision in (None, item.revision)]
         if found:
             meant = max(found, key=lambda item: (item.on_day, item.revision))
-            return Row(line.ma_lk, meant.revision, meant.closed_at, listed, explain(meant, visit))
+            explained = self._out(explain(meant, visit))
+            return Row(line.ma_lk, meant.revision, meant.closed_at, listed, explained)
         return Row(line.ma_lk, line.revision, None, listed, self._unknown(line, visit))
+
+    def _out(self, told: Explanation) -> Explanation:
+        out = self._outages.get(told.stage or "") if told.outcome is Outcome.PENDING else None
+        return replace(told, waits_for=f"the end of {out}, then {told.waits_for}") if out else told
 
     def _unknown(self, line: Closed, visit: Sequence[Known]) -> Explanation:
         newer = [item.revision for item in visit if line.revision is not None and item.revision > line.revision]

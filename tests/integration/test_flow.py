@@ -222,7 +222,8 @@ async def send(parts: Addresses, serde: Serde, events: Sequence[Any]) -> None:
 
 
 async def joined(bootstrap: str, members: int) -> bool:
-    (answer,) = AdminClient({"bootstrap.servers": bootstrap}).describe_consumer_groups(["flow"]).values()
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # kept: without it there is no answer
+    (answer,) = admin.describe_consumer_groups(["flow"]).values()
     group = await asyncio.to_thread(answer.result)
     return len(group.members) == members and group.state.name == "STABLE"
 

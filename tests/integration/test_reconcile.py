@@ -184,6 +184,11 @@ async def test_every_visit_of_the_list_is_explained_by_name(
     story = Story(pool, facility)
     expected = await every_outcome(story)
     await put_aside(kafka, facility, story)
+    outage = await pool.fetchval(
+        "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'breaker', 'no answer')"
+        " returning id",
+        NOON,
+    )
     expected["UNREAD"] = ("dead-letter", "validate", "NOT_AVRO")
     await story.tell("UNLISTED")
     await story.tell("NEXT-DAY", at=NOON + timedelta(days=1))
@@ -197,7 +202,9 @@ async def test_every_visit_of_the_list_is_explained_by_name(
     assert {ma_lk: (found[ma_lk]["outcome"], found[ma_lk]["stage"], found[ma_lk]["reason"]) for ma_lk in expected} == (
         expected
     )
-    assert found["FOLLOWS"]["waits_for"] == "the answer to revision 1, which is in flight"
+    out = f"the end of outage {outage} (gateway, since 2026-11-02 12:00), then "
+    assert found["FOLLOWS"]["waits_for"] == out + "the answer to revision 1, which is in flight"
+    assert found["RETRIED"]["waits_for"] == out + "its next attempt"
     assert (found["NEVER-SENT"]["outcome"], found["NEVER-SENT"]["stage"]) == ("missing", "his")
     assert [row["ma_lk"] for row in document["visits"] if not row["listed"]] == ["UNLISTED"]
     assert document["closed"] == len(expected) + 1

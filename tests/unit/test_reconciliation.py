@@ -179,3 +179,11 @@ def test_a_line_means_the_newest_revision_of_that_day() -> None:
     ]
     (row,) = Day(visit).by_list([Closed("V1")]).rows
     assert row.revision == 2
+
+
+def test_an_outage_is_what_a_visit_waits_for_first() -> None:
+    waiting, elsewhere = known(VisitState.SIGNED, at("forward", State.WAITING)), known(VisitState.CLOSED, ma_lk="V2")
+    day = Day([waiting, elsewhere], outages={"forward": "outage 7"})
+    first, second = day.by_list([Closed("V1"), Closed("V2")]).rows
+    assert first.explained.waits_for == "the end of outage 7, then its next attempt"
+    assert second.explained.waits_for == "its turn"
