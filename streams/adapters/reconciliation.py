@@ -20,7 +20,8 @@ from streams.domain.dead_letter import Letter, Order
 from streams.domain.dossier.moments import VIETNAM
 from streams.domain.held import Standing
 from streams.domain.outage import Outage, Subject
-from streams.domain.reconciliation import Day, DeadEnd, Known, Spooled
+from streams.domain.outcome import DeadEnd, Known
+from streams.domain.reconciliation import Day, Spooled
 from streams.domain.story import VisitState, state_of
 
 WAY = (VISIT_CLOSED, VISIT_VALIDATED, VISIT_SIGNED, VISIT_ACCEPTED)

@@ -15,7 +15,8 @@ from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.cli.sheets import SUFFIXES, write_sheet
 from streams.cli.visit import local, with_database
-from streams.domain.reconciliation import Outcome, Reconciliation, Row
+from streams.domain.outcome import Outcome
+from streams.domain.reconciliation import Reconciliation, Row
 
 COLUMNS = ("ma_lk", "revision", "closed_at", "outcome", "stage", "reason", "waits_for", "listed")
 _SHOWN = ("ma_lk", "revision", "closed (Vietnam)", "outcome", "stage", "reason", "waits for", "in the list")

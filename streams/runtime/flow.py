@@ -13,7 +13,7 @@ from events.day import DayCounted
 from streams.adapters.flow import PostgresFlow
 from streams.adapters.rhythms import PostgresRhythms
 from streams.domain.dossier.moments import VIETNAM
-from streams.domain.reconciliation import Outcome
+from streams.domain.outcome import Outcome
 from streams.metrics import COMPLETENESS, COMPLETENESS_MISSING, FACILITY_SILENT, FLOW_EVENTS
 from streams.runtime.loop import Received
 from streams.runtime.processor import Work

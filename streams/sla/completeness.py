@@ -10,7 +10,7 @@ from datetime import date
 
 from streams.domain.dossier.moments import VIETNAM
 from streams.domain.held import Standing
-from streams.domain.reconciliation import Known, Outcome, explain
+from streams.domain.outcome import Known, Outcome, explain
 from streams.domain.story import VisitState
 from streams.domain.submission import State
 from streams.sla.flow import Progress, Step

@@ -13,7 +13,7 @@ from events.contract_examples import Example
 from events.contracts import ROOT, versions
 from events.registry import load_schema
 from events.serde import from_record
-from streams.domain.reconciliation import Outcome
+from streams.domain.outcome import Outcome
 from streams.sla.completeness import days, outcomes
 from streams.sla.flow import PASSING, STAGE, Progress, Step, hours, merge, progress, steps_of
 

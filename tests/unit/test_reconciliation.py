@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.held import Standing
-from streams.domain.reconciliation import Closed, Day, DeadEnd, Explanation, Known, Outcome, Spooled, explain
+from streams.domain.outcome import DeadEnd, Explanation, Known, Outcome, explain
+from streams.domain.reconciliation import Closed, Day, Spooled
 from streams.domain.story import VisitState
 from streams.domain.submission import State
 
