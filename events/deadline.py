@@ -44,7 +44,12 @@ class DeadlineChanged:
     @property
     def key(self) -> str:
         """Clock and subject, so that the changes of one clock stay in order."""
-        return f"{self.clock}|{self.facility}|{self.ma_lk}"
+        return f"{self.clock}|{self.visit}"
+
+    @property
+    def visit(self) -> str:
+        """Key of the visit that the clock is about."""
+        return f"{self.facility}|{self.ma_lk}"
 
     @property
     def occurrence(self) -> str:

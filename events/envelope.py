@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -56,7 +57,18 @@ def event_id(event: Event) -> UUID:
     return uuid5(_NAMESPACE, "\x1f".join((event.topic, str(event.revision), event.occurrence, event.key)))
 
 
-def headers(event: Event, time: datetime, traceparent: str | None = None) -> Headers:
+def traceparent(event: Event) -> str:
+    """W3C trace context of an event: the trace is its visit's revision, the span is the event itself.
+
+    Computed, as `event_id` is: whoever tells the event again says the same, so nothing has to be carried through ledger
+    and outbox (docs/decisions/0022).
+    """
+    visit = getattr(event, "visit", event.key)  # of a clock's change: the visit that it is about
+    trace = sha256(f"urn:healthbook:trace\x1f{event.revision}\x1f{visit}".encode()).hexdigest()[:32]
+    return f"00-{trace}-{sha256(event_id(event).bytes).hexdigest()[:16]}-01"
+
+
+def headers(event: Event, time: datetime) -> Headers:
     """Headers for a record that carries `event`; `time` must be aware."""
     pairs = [
         ("content-type", CONTENT_TYPE),
@@ -67,9 +79,8 @@ def headers(event: Event, time: datetime, traceparent: str | None = None) -> Hea
         ("ce_time", time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")),
         ("ce_subject", event.key),
         ("ce_dataschema", f"urn:healthbook:schema:{event.topic}"),
+        ("traceparent", traceparent(event)),
     ]
-    if traceparent:
-        pairs.append(("traceparent", traceparent))
     return [(name, value.encode()) for name, value in pairs]
 
 

@@ -73,6 +73,14 @@ class Settings(BaseSettings):
     )
 
     workers: Annotated[int, Field(ge=1, le=9, description="Processes of each stage that `run` starts")] = 1
+    traces_otlp_url: Annotated[
+        str, Field(description="Where traces go by OTLP over HTTP (…/v1/traces); empty: nowhere")
+    ] = ""
+    traces_zipkin_url: Annotated[
+        str, Field(description="Where traces go in Zipkin's JSON (…/api/v2/spans); empty: nowhere")
+    ] = ""
+    traces_share: Annotated[float, Field(ge=0, le=1, description="Share of the visits that are traced, whole")] = 1.0
+
     batch_records: Annotated[int, Field(ge=1, le=5000, description="Most records that a stage takes at once")] = 200
     poison_per_minute: Annotated[int, Field(ge=0, description="Dead letters a minute beyond which a stage stops")] = 20
     dossier_max_bytes: Annotated[

@@ -27,30 +27,32 @@ async def resolve_all(downloads: Path) -> None:
     await asyncio.gather(*(resolve(part, downloads) for part in GOALS))
 
 
-async def resolve(part: str, downloads: Path) -> Path:
+async def resolve(part: str, downloads: Path, pom: Path = POM) -> Path:
     """The folder of `part` ("kafka": jars; "registry": the unpacked application), downloaded when it is not there yet.
 
-    Raises PartFailed when Maven is missing or cannot get it.
+    Another `pom` with a profile of the part's name is for parts that only tests need. Raises PartFailed when Maven is
+    missing or cannot get it.
     """
-    folder = _folder(part, downloads)
+    folder = _folder(part, downloads, pom)
     if folder.exists():
         return folder
     async with one_at_a_time(folder.with_name(f".{part}.lock")):
         if not folder.exists():
-            await _download(part, folder)
+            await _download(part, folder, pom)
     return folder
 
 
-def _folder(part: str, downloads: Path) -> Path:
+def _folder(part: str, downloads: Path, pom: Path) -> Path:
     """Absolute: Maven takes a relative one for a folder beside its pom."""
-    return downloads.resolve() / f"{part}-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    return downloads.resolve() / f"{part}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
 
 
-async def _download(part: str, folder: Path) -> None:
+async def _download(part: str, folder: Path, pom: Path) -> None:
     maven = await _maven(folder.parent)
     unfinished = folder.with_name(f".{part}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    command = [maven, "-q", "-B", "-f", str(POM), "-P", part, f"dependency:{GOALS[part]}", "-DincludeScope=runtime"]
+    goal = GOALS.get(part, "copy-dependencies")
+    command = [maven, "-q", "-B", "-f", str(pom), "-P", part, f"dependency:{goal}", "-DincludeScope=runtime"]
     command += [f"-DoutputDirectory={unfinished / part}", f"-DmarkersDirectory={unfinished / 'markers'}"]
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -16,6 +16,7 @@ from aiokafka.partitioner import murmur2
 from events.envelope import Event, event_id, headers
 from events.serde import Serde
 from events.topics import OUTBOX_TOPICS, topic_named
+from streams import tracing
 from streams.adapters.postgres import patiently
 from streams.errors import Fatal
 
@@ -92,6 +93,7 @@ class Outbox:
             )
             if done != f"INSERT 0 {len(shard)}":
                 raise Fatal(f"outbox shard {topic}/{partition} is not declared: run `healthbook database migrate`")
+        tracing.created(events)
 
 
 async def declare_shards(connection: Connection) -> None:

@@ -20,6 +20,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from events.topics import OUTBOX_TOPICS
+from streams import tracing
 from streams.adapters import kafka
 from streams.adapters.outbox import SEQ_HEADER
 from streams.adapters.postgres import UNREACHABLE
@@ -224,6 +225,8 @@ class Relay:
             await producer.stop()
 
     async def _send(self, producer: Any, shard: Shard, rows: list[asyncpg.Record]) -> tuple[int, int]:
+        began = time.time_ns()
+        headers = [json.loads(row["headers"]) for row in rows]
         async with producer.transaction():
             sent = [
                 await producer.send(
@@ -231,13 +234,14 @@ class Relay:
                     partition=shard.partition,
                     key=row["key"].encode(),
                     value=bytes(row["value"]),
-                    headers=[(name, text.encode()) for name, text in json.loads(row["headers"])]
-                    + [(SEQ_HEADER, str(row["seq"]).encode())],
+                    headers=[(name, text.encode()) for name, text in told] + [(SEQ_HEADER, str(row["seq"]).encode())],
                 )
-                for row in rows
+                for row, told in zip(rows, headers, strict=True)
             ]
             last = (await asyncio.gather(*sent))[-1]
         EVENTS.labels("relay", shard.topic).inc(len(rows))
+        traces = [found for told in headers if (found := dict(told).get("traceparent"))]
+        tracing.sent(shard.topic, shard.partition, traces, began)
         return rows[-1]["seq"], last.offset + 2  # behind the record stands the transaction's commit marker
 
     async def _position(self, shard: Shard, floor: Mapping[str, int]) -> tuple[int, int]:

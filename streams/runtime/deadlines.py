@@ -10,6 +10,7 @@ from typing import Any
 from events.deadline import DeadlineState
 from events.envelope import Event, headers
 from events.serde import Serde
+from streams import tracing
 from streams.adapters import kafka
 from streams.adapters.deadline_news import PostgresNews
 from streams.adapters.deadlines import Change, PostgresDeadlines
@@ -66,7 +67,8 @@ class DeadlineProcessor:
 
     async def learn(self, batch: Sequence[Received[Any]]) -> None:
         """See Processor."""
-        facts = [found for item in batch if (found := facts_of(item.event)) is not None]
+        told = (facts_of(item.event, item.record.partition, item.record.offset) for item in batch)
+        facts = [found for found in told if found is not None]
         self._measure(await self._store.deadlines.learn(facts))
         for found in facts:
             if found.closed_at is not None:
@@ -97,6 +99,7 @@ class DeadlineProcessor:
                 for event in told
             ]
             await asyncio.gather(*sending)
+            tracing.created(told)
         except kafka.AWAY as error:
             raise RetryLater(f"produce: {type(error).__name__}") from error
 

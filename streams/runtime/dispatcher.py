@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import structlog
 
+from streams import tracing
 from streams.adapters.attempts import LEASE_EXPIRED, LEASE_LOST, Limits, PostgresAttempts
 from streams.adapters.coalescer import Coalescer
 from streams.adapters.ledger import PostgresLedger
@@ -120,6 +121,8 @@ class Dispatcher:
     async def _attempt(self, flight: "_Flight") -> None:
         try:
             result = await self._send(flight)
+            if result.reply.code != NOT_SENT:
+                tracing.attempted(result)
             self._breakers.note(flight.submission, result.reply, time.monotonic())
             await self._conclude(result)
         finally:

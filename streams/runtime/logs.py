@@ -2,8 +2,14 @@
 
 import logging
 import sys
+import time
+from typing import Any
 
 import structlog
+
+from events.envelope import Event, event_id, traceparent
+
+log = structlog.get_logger()
 
 
 def configure(stage: str, level: str) -> None:
@@ -37,6 +43,25 @@ def configure(stage: str, level: str) -> None:
     for noisy in ("aiokafka", "faust", "mode", "asyncio", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.contextvars.bind_contextvars(stage=stage)
+
+
+def processed(event: Event, record: Any, outcome: str, seconds: float) -> None:
+    """The one line about one event: what joins it with its record, its trace and `visit show`, how long it waited since
+    it was produced, and what it took (its share of the batch).
+    """
+    log.info(
+        "processed",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        visit=getattr(event, "visit", event.key),
+        revision=event.revision,
+        event_id=str(event_id(event)),
+        trace_id=traceparent(event).split("-")[1],
+        outcome=outcome,
+        waited=round(time.time() - record.timestamp / 1000, 3),
+        seconds=round(seconds, 4),
+    )
 
 
 def _without_tracebacks(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -19,10 +19,12 @@ from events.envelope import Event, Meta, headers, read_headers
 from events.registry import RegistryUnreachableError
 from events.serde import Serde, UndecodableError
 from events.topics import topic_named
+from streams import tracing
 from streams.adapters import kafka
 from streams.cancellation import heed_cancellation
 from streams.errors import DeadLetter, Fatal, Reason, RetryLater
 from streams.metrics import EVENTS, STAGE_DURATION
+from streams.runtime import logs
 from streams.runtime.backlog import Backlog
 from streams.runtime.dead_letters import DeadLetters
 
@@ -170,7 +172,7 @@ class Loop:
         return Backlog(len(in_hand) + sum(behind), oldest)
 
     async def _process(self, records: Sequence[Any]) -> None:
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.time_ns()
         received = [item for record in records if (item := await self._decode(record)) is not None]
         answers = await self._handle(received)
         now = datetime.now(UTC)
@@ -183,10 +185,13 @@ class Loop:
             await asyncio.gather(*sent)
         except kafka.AWAY as error:
             raise RetryLater(f"produce: {type(error).__name__}") from error
-        for answer in answers:
-            EVENTS.labels(self._stage.name, answer.topic if answer is not None else "stored").inc()
+        tracing.processed(self._stage.name, zip(received, answers, strict=True), began)
+        seconds = (time.perf_counter() - started) / max(1, len(received))
+        for item, answer in zip(received, answers, strict=True):
+            outcome = answer.topic if answer is not None else "stored"
+            EVENTS.labels(self._stage.name, outcome).inc()
+            logs.processed(item.event, item.record, outcome, seconds)
         if received:
-            seconds = (time.perf_counter() - started) / len(received)
             STAGE_DURATION.labels(self._stage.name).observe(seconds, _exemplar(received))
 
     async def _decode(self, record: Any) -> Received[Any] | None:
@@ -236,7 +241,7 @@ class Loop:
                 event.topic,
                 key=event.key.encode(),
                 value=value,
-                headers=headers(event, now, cause.meta.traceparent if cause.meta else None),
+                headers=headers(event, now),
             )
         except kafka.AWAY as error:
             raise RetryLater(f"produce: {type(error).__name__}") from error

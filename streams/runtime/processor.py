@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 import faust
 import structlog
@@ -22,6 +22,7 @@ from events.serde import Serde, UndecodableError
 from streams.adapters.kafka import Membership
 from streams.errors import Reason, RetryLater
 from streams.metrics import EVENTS
+from streams.runtime import logs
 from streams.runtime.dead_letters import DeadLetters
 from streams.runtime.loop import Received
 from streams.runtime.service import EXIT_FATAL
@@ -60,15 +61,6 @@ class Processor(Protocol):
         ...
 
 
-@runtime_checkable
-class Placeable(Protocol):
-    """An event whose reader wants to know where its record lies."""
-
-    def placed(self, partition: int, offset: int) -> Any:
-        """What is learnt instead of it."""
-        ...
-
-
 class Host:
     """One processor with what all of them need: decoding, dead letters, patience and a sign of progress."""
 
@@ -98,6 +90,7 @@ class Host:
 
     async def _learn(self, told: Sequence[Received[Any]]) -> None:
         name = self._processor.name
+        started = time.perf_counter()
         try:
             await patiently(lambda: self._processor.learn(told))
         except Exception as error:  # noqa: BLE001 - what the tables cannot hold costs one record, not every visit
@@ -109,6 +102,8 @@ class Host:
             await patiently(lambda: self._dead_letters.put(told[0].record, Reason.UNEXPECTED))
         else:
             EVENTS.labels(name, "stored").inc(len(told))
+            for item in told:
+                logs.processed(item.event, item.record, "stored", (time.perf_counter() - started) / len(told))
 
     async def _received(self, record: "_Record") -> Received[Any] | None:
         try:
@@ -119,8 +114,6 @@ class Host:
             reason = Reason(error.reason)
             await patiently(lambda: self._dead_letters.put(record, reason))
             return None
-        if isinstance(event, Placeable):
-            event = event.placed(record.partition, record.offset)
         return Received(event, read_headers(record.headers), record)
 
 

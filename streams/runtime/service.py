@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 
-from streams import garbage
+from streams import garbage, tracing
 from streams.config import Settings
 from streams.errors import Fatal, RetryLater
 from streams.metrics import BUILD_INFO, PROGRESS_AGE
@@ -55,8 +55,12 @@ def serve(name: str, settings: Settings, work: Work) -> int:
 
     garbage.seldom()
     logs.configure(name, settings.log_level)
+    tracing.configure(name, settings)
     BUILD_INFO.labels(version("healthbook")).set(1)
-    return uvloop.run(_serve(name, settings, work))
+    try:
+        return uvloop.run(_serve(name, settings, work))
+    finally:
+        tracing.shutdown()
 
 
 async def _serve(name: str, settings: Settings, work: Work) -> int:

@@ -45,49 +45,37 @@ class Facts:
         return self.entry_offset is not None
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedEntry:
-    """An entry, and where its record lies."""
-
-    version: EntryVersion
-    partition: int
-    offset: int
-
-
-class Entry(EntryVersion):
-    """An entry whose place will be told."""
-
-    __slots__ = ()
-
-    def placed(self, partition: int, offset: int) -> PlacedEntry:
-        """See `Placeable` of the host."""
-        return PlacedEntry(self, partition, offset)
-
-
 TELLING = (
     VisitClosed,
     VisitRejected,
     VisitAccepted,
     VisitRefused,
     VisitLateVerdict,
-    Entry,
+    EntryVersion,
     HealthBookDisplayed,
 )
 """The events that say something about a clock."""
 
 
+def facts_of(event: Any, partition: int, offset: int) -> Facts | None:
+    """The facts in an event whose record lies there; None when it says nothing about a clock."""
+    found = _told_by(event)
+    if isinstance(event, EntryVersion) and event.state is EntryState.ACTIVE and found is not None:
+        return replace(found, entry_partition=partition, entry_offset=offset)
+    return found
+
+
 @singledispatch
-def facts_of(event: Any) -> Facts | None:
-    """The facts in an event; None when it says nothing about a clock."""
+def _told_by(event: Any) -> Facts | None:
     raise TypeError(f"{type(event).__name__} is not in TELLING")
 
 
-@facts_of.register
+@_told_by.register
 def _(event: VisitClosed) -> Facts:
     return Facts(event.facility, event.ma_lk, event.revision, closed_at=event.closed_at)
 
 
-@facts_of.register
+@_told_by.register
 def _(event: VisitRejected) -> Facts | None:
     # Other bytes under a revision that is taken: the revision itself goes its own way.
     if any(finding.code == "REV-001" for finding in event.findings):
@@ -95,12 +83,12 @@ def _(event: VisitRejected) -> Facts | None:
     return Facts(event.facility, event.ma_lk, event.revision, closed_at=event.closed_at, stopped_by="REJECTED")
 
 
-@facts_of.register
+@_told_by.register
 def _(event: VisitRefused) -> Facts:
     return Facts(event.facility, event.ma_lk, event.revision, closed_at=event.closed_at, stopped_by="REFUSED")
 
 
-@facts_of.register
+@_told_by.register
 def _(event: VisitAccepted) -> Facts:
     return Facts(
         event.facility,
@@ -112,22 +100,19 @@ def _(event: VisitAccepted) -> Facts:
     )
 
 
-@facts_of.register
+@_told_by.register
 def _(event: VisitLateVerdict) -> Facts:
     return Facts(event.facility, event.ma_lk, event.revision, closed_at=event.closed_at, late_verdict_at=event.told_at)
 
 
-@facts_of.register
-def _(event: PlacedEntry) -> Facts:
-    entry = event.version
-    facility, _, ma_lk = entry.key.partition("|")
-    if entry.state is EntryState.ACTIVE:
-        return Facts(facility, ma_lk, entry.revision, entry_partition=event.partition, entry_offset=event.offset)
-    withheld = "WITHHELD" if entry.state is EntryState.WITHHELD else None
-    return Facts(facility, ma_lk, entry.revision, not_due_because=withheld)
+@_told_by.register
+def _(event: EntryVersion) -> Facts:
+    facility, _, ma_lk = event.key.partition("|")
+    withheld = "WITHHELD" if event.state is EntryState.WITHHELD else None
+    return Facts(facility, ma_lk, event.revision, not_due_because=withheld)
 
 
-@facts_of.register
+@_told_by.register
 def _(event: HealthBookDisplayed) -> Facts:
     facility, _, ma_lk = event.key.partition("|")
     return Facts(facility, ma_lk, event.revision, displayed_at=event.displayed_at)

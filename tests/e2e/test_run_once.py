@@ -8,11 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 from lxml import etree
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from events.topics import TOPICS
 from streams.domain.dossier.sample import FACILITIES
 from tests.support.eventually import eventually
 from tests.support.system import HEALTHBOOK, RunningSystem, environment_of, running_system
+from tests.support.traces import Received, otlp_receiver
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,12 @@ async def test_every_sample_ends_as_its_page_says_and_a_second_start_keeps_the_d
     second = run_once(environment)
     assert second.returncode == 0, second.stderr + second.stdout
 
-    async with running_system(own_home, downloads) as system:
+    with otlp_receiver() as traces:
+        await look_at_the_running_system(own_home, downloads, traces)
+
+
+async def look_at_the_running_system(own_home: Path, downloads: Path, traces: Received) -> None:
+    async with running_system(own_home, downloads, HEALTHBOOK_TRACES_OTLP_URL=traces.url) as system:
         for run in ("0001", "0002"):
             manifest = json.loads((own_home / "samples" / run / "manifest.json").read_text(encoding="utf-8"))
             shown = next(item for item in manifest if item["expected"] == "displayed")
@@ -136,7 +143,8 @@ async def test_every_sample_ends_as_its_page_says_and_a_second_start_keeps_the_d
             }
         await a_rejected_visit_is_mended_and_shown(system, own_home / "loop")
         await a_visit_found_wrong_after_it_was_taken_is_corrected_and_shown_anew(system, own_home / "late")
-        await assert_nothing_personal(system)
+        await every_step_of_a_visit_is_in_its_trace(system, traces)
+        await assert_nothing_personal(system, traces)
         status = system.status()
         assert status["running"]
         assert set(status) >= {"kafka", "database", "schema_registry", "gateway", "console", "prometheus", "metrics"}
@@ -149,7 +157,34 @@ def story(system: RunningSystem, facility: str, ma_lk: str) -> dict[str, list[di
     return found
 
 
-async def assert_nothing_personal(system: RunningSystem) -> None:
+async def every_step_of_a_visit_is_in_its_trace(system: RunningSystem, traces: Received) -> None:
+    """From the record that the hospital wrote to the acknowledgement of VNeID; each span below one that is there."""
+    acknowledged = [headers["traceparent"] for _, headers in await system.committed("health-book.displayed.v1")]
+    closed = [headers["traceparent"] for _, headers in await system.committed("visit.closed.v1")]
+    steps = {
+        "validate": "process visit.closed.v1",
+        "sign": "process visit.validated.v1",
+        "forward": "POST dossier",
+        "publish": "create health-book.entry.v1",
+        "record": "process health-book.displayed.v1",
+        "deadlines": "create deadline.changed.v1",
+    }
+
+    def whole() -> dict[str, list[tuple[str, Span]]]:
+        by_trace = {trace: traces.of(trace) for trace in {item.split("-")[1] for item in acknowledged}}
+        names = {trace: {(service, span.name) for service, span in spans} for trace, spans in by_trace.items()}
+        return {trace: by_trace[trace] for trace, found in names.items() if found >= set(steps.items())}
+
+    found = await eventually(whole, timeout=60, message="a visit's trace is whole")
+    roots = {item.split("-")[2] for item in (*closed, *acknowledged)}
+    for spans in found.values():
+        known = {span.span_id.hex() for _, span in spans} | roots
+        assert [span.name for _, span in spans if span.parent_span_id.hex() not in known] == []
+    linked = {link.trace_id.hex() for service, span in traces.spans if service == "relay" for link in span.links}
+    assert set(found) <= linked, "the relay's transactions name what they carried"
+
+
+async def assert_nothing_personal(system: RunningSystem, traces: Received) -> None:
     """In no log, key, header, metric or story: names, numbers and addresses of the samples' people, no credential.
 
     Citizen and card numbers of sample people begin with 99…, their middle names say "test", hashes are known.
@@ -164,6 +199,7 @@ async def assert_nothing_personal(system: RunningSystem) -> None:
     for url in system.status()["metrics"]:
         async with aiohttp.ClientSession() as http, http.get(url) as answer:
             places[url] = await answer.text()
+    places["spans"] = b"".join(traces.raw).decode("utf-8", "replace")
     for row in await system.fetch("select type, string_agg(detail::text, ' ') as told from timeline group by type"):
         places[f"stories of {row['type']}"] = row["told"]
     assert sum(map(len, places.values())) > 100_000, "there is something to look at"

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from events.envelope import Event, headers
+from events.envelope import Event, headers, traceparent
 from events.health_book import HealthBookEntry
 from events.registry import Registry
 from events.serde import Serde
@@ -111,7 +111,7 @@ class Bench:
         self._kafka, self._producer, self._serde, self.reader = kafka, producer, serde, reader
 
     async def send(self, event: Any, **other: Any) -> None:
-        sent = {"value": self._serde.encode(event), "headers": headers(event, datetime.now(UTC), "00-aa-bb-01")}
+        sent = {"value": self._serde.encode(event), "headers": headers(event, datetime.now(UTC))}
         await self._producer.send_and_wait(event.topic, key=event.key.encode(), **(sent | other))
 
     async def fallen(self, event: Any, number: int = 1) -> Letter:
@@ -182,7 +182,7 @@ async def test_a_redriven_record_comes_as_it_was_and_the_list_says_who_and_why(
     (came,) = bench.reader.seen
     assert came.event.tables == event.tables
     assert came.meta is not None
-    assert came.meta.traceparent == "00-aa-bb-01"
+    assert came.meta.traceparent == traceparent(event)
     assert [name for name, _ in came.record.headers if name.startswith("dlq_")] == []
 
     (row,) = await listed(command, visit)

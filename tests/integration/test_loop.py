@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from events.envelope import Event, headers
+from events.envelope import Event, event_id, headers, traceparent
 from events.registry import Registry
 from events.serde import Serde
 from events.topics import TOPICS, VISIT_CLOSED
@@ -125,11 +126,10 @@ async def test_what_the_broker_took_is_handled(kafka: str, serde: Serde, produce
 async def test_the_trace_of_an_event_is_the_exemplar_of_its_stages_time(
     kafka: str, serde: Serde, producer: Any, visit: str
 ) -> None:
-    seen, event, trace = Seen(visit), closed(visit), uuid.uuid4().hex
+    seen, event = Seen(visit), closed(visit)
+    trace = traceparent(event).split("-")[1]
     async with running(kafka, serde, seen, visit):
-        await send(
-            producer, serde, event, headers=headers(event, datetime.now(UTC), f"00-{trace}-{uuid.uuid4().hex[:16]}-01")
-        )
+        await send(producer, serde, event)
         await eventually(lambda: seen.keys() == [visit])
     exposed = generate_latest(REGISTRY).decode()  # type: ignore[no-untyped-call]
     lines = [line for line in exposed.splitlines() if f'stage="{visit}"' in line]
@@ -328,3 +328,24 @@ async def test_the_backlog_says_what_waits_and_since_when(kafka: str, serde: Ser
     finally:
         loop.stop()
         await task
+
+
+async def test_each_event_is_one_line_of_the_log_that_joins_it_with_record_trace_and_visit(
+    kafka: str, serde: Serde, producer: Any, visit: str
+) -> None:
+    event = closed(f"{visit}-told")
+    await send(producer, serde, event)
+    seen = Seen(visit)
+    with structlog.testing.capture_logs() as lines:
+        async with running(kafka, serde, seen, f"told-{uuid.uuid4().hex}"):
+            await eventually(lambda: [line for line in lines if line.get("visit") == event.key])
+    (line,) = [line for line in lines if line.get("visit") == event.key]
+    assert {name: line[name] for name in ("event", "topic", "revision", "event_id", "trace_id", "outcome")} == {
+        "event": "processed",
+        "topic": VISIT_CLOSED.name,
+        "revision": 1,
+        "event_id": str(event_id(event)),
+        "trace_id": traceparent(event).split("-")[1],
+        "outcome": "stored",
+    }
+    assert {"partition", "offset", "waited", "seconds"} <= line.keys()

@@ -1,6 +1,7 @@
 """Bytes ⇄ event with schema ids from a real registry, in the wire format that any Confluent client reads."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.contracts import ROOT
-from events.envelope import Event, event_id, headers, read_headers
+from events.envelope import Event, event_id, headers, read_headers, traceparent
 from events.health_book import EntryOutcome
 from events.registry import Registry
 from events.serde import SCHEMA_ID_HEADER, Serde, UndecodableError, from_record, parsed_schema, to_record
@@ -223,8 +224,7 @@ def test_cloudevents_headers_are_all_there_and_right(path: Any) -> None:
     """CloudEvents 1.0.2, Kafka binding §3.2, binary mode."""
     event: Event = example(f"{path.parent.name}/{path.stem}")
     hanoi = datetime(2026, 11, 2, 10, 10, 0, 123456, tzinfo=timezone(timedelta(hours=7)))
-    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    found = {name: value.decode() for name, value in headers(event, hanoi, trace)}
+    found = {name: value.decode() for name, value in headers(event, hanoi)}
     assert found == {
         "content-type": "application/avro",
         "ce_specversion": "1.0",
@@ -234,9 +234,22 @@ def test_cloudevents_headers_are_all_there_and_right(path: Any) -> None:
         "ce_time": "2026-11-02T03:10:00.123Z",
         "ce_subject": event.key,
         "ce_dataschema": f"urn:healthbook:schema:{path.parent.name}",
-        "traceparent": trace,
+        "traceparent": traceparent(event),
     }
-    assert "traceparent" not in dict(headers(event, hanoi))
+
+
+def test_the_events_of_one_revision_are_one_trace_and_each_is_its_span() -> None:
+    """W3C Trace Context §3.2: version 00, 16 and 8 bytes, sampled."""
+    told: dict[str, set[str]] = {}
+    for path in EXAMPLES:
+        event: Event = example(f"{path.parent.name}/{path.stem}")
+        found = re.fullmatch(r"00-([0-9a-f]{32})-([0-9a-f]{16})-01", traceparent(event))
+        assert found is not None
+        visit = f"{getattr(event, 'visit', event.key)} {event.revision}"
+        told.setdefault(visit, set()).add(found[1])
+        assert found[2] != "0" * 16
+    assert {len(traces) for traces in told.values()} == {1}
+    assert len({trace for traces in told.values() for trace in traces}) == len(told)
 
 
 def test_headers_are_read_back_and_a_foreign_producer_may_omit_them() -> None:
