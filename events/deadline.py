@@ -54,4 +54,5 @@ class DeadlineChanged:
     @property
     def occurrence(self) -> str:
         """A clock enters each state, and reaches each mark in it, at most once for one start."""
-        return f"{self.state}|{self.warned}|{self.started_at.isoformat()}"
+        entered = f"{self.state}|{self.started_at.isoformat()}"
+        return f"{entered}|{self.warned}" if self.warned else entered

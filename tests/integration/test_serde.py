@@ -170,6 +170,7 @@ async def test_reading_gives_back_what_was_written(topic: Topic, serde: Serde) -
 GOLDEN_IDS = {
     "day.counted.v1/all-sent": "5d575874-51cd-53b5-86e0-b77233c42ce2",
     "day.counted.v1/waiting": "ff3e06f0-6216-5573-a844-fec84b65c9ef",
+    "deadline.changed.v1/at-risk-provisional": "8f375cf2-77e2-5a91-bd0c-569d6778db46",
     "deadline.changed.v1/not-due": "7f11b130-03c4-5bf7-affb-a110df2ff3ea",
     "deadline.changed.v1/running": "95cff868-cb38-59f8-9d41-24fe4032d25d",
     "deadline.changed.v1/shown-late": "9359306a-c0c3-54f8-92f9-523191be4521",
@@ -180,6 +181,7 @@ GOLDEN_IDS = {
     "health-book.entry.v1/active": "9e5dc4a5-0db6-5ec8-a44d-e35ff7eb1a7b",
     "health-book.entry.v1/withdrawn": "5f19a9f1-c1b6-5e8a-af5a-325d8172f56f",
     "health-book.entry.v1/withheld": "9e5dc4a5-0db6-5ec8-a44d-e35ff7eb1a7b",
+    "health-book.reminder.v1/half": "5937c359-e50e-5e93-a574-7f47b41be8cb",
     "visit.accepted.v1/accepted": "98ca0e4b-03cc-5049-9f78-0a5784b14c1e",
     "visit.closed.v1/envelope": "02d99fe5-2a63-5de2-98a9-0c6560bb2d6b",
     "visit.closed.v1/tables": "02d99fe5-2a63-5de2-98a9-0c6560bb2d6b",
