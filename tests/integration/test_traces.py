@@ -51,7 +51,7 @@ def received(event: Event, trace: str | None = None) -> Any:
 
 
 def attempt(number: int, reply: Reply) -> Result:
-    submission = Submission(1, SIGNED, number, 0, NOW, NOW + timedelta(days=1))
+    submission = Submission(1, SIGNED, number, 0, NOW, NOW, NOW + timedelta(days=1))
     return Result(submission, reply, Later())
 
 
