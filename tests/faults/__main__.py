@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from dataclasses import replace
+from collections.abc import Iterable
 
 import click
 
@@ -11,23 +11,21 @@ from tests.faults.planted import PLANTED
 from tests.faults.report import Totals, tell_run
 from tests.faults.run import Plan, Report, run
 
-PLANTED_STUCK_AFTER = 30.0
-"""Seconds: with a bug in it, waiting longer for what will never come shows nothing more."""
+TRIES = 3
+"""Runs, with one seed after the other, in which a planted bug has to show: which processes meet when is chance."""
 
 
 @click.command()
 @click.option("--runs", default=1, show_default=True, help="How many; each has the next seed.")
 @click.option("--seconds", default=30.0, show_default=True, help="How long the faults last.")
-@click.option("--seed", type=int, help="Of the first run.  [default: 1]")
-@click.option("--rate", default=8.0, show_default=True, help="Hand-overs a second.")
-@click.option(
-    "--plant", type=click.Choice(list(PLANTED)), help="Switch this bug on; the seed is then one that shows it."
-)
-@click.option("--planted", is_flag=True, help="One run for each planted bug: is it caught?")
+@click.option("--seed", default=1, show_default=True, help="Of the first run.")
+@click.option("--rate", default=6.0, show_default=True, help="Hand-overs a second.")
+@click.option("--plant", type=click.Choice(list(PLANTED)), help="Switch this bug on.")
+@click.option("--planted", is_flag=True, help=f"Each planted bug, in {TRIES} runs at most: is it caught?")
 @click.option("--keep", is_flag=True, help="Keep the folder of each run: logs, the gateway's journal, the HIS's lists.")
 @click.option("--quiet", is_flag=True, help="Do not tell each fault.")
 def main(
-    runs: int, seconds: float, seed: int | None, rate: float, plant: str | None, planted: bool, keep: bool, quiet: bool
+    runs: int, seconds: float, seed: int, rate: float, plant: str | None, planted: bool, keep: bool, quiet: bool
 ) -> None:
     """Exit 0 only when nothing was lost, nothing came twice, and nothing else went wrong; with --planted, when every
     bug was caught."""
@@ -40,29 +38,23 @@ def main(
             click.echo(f"  kept: {report.home}")
         return report
 
+    plans = [Plan(number, seconds, rate, plant, keep) for number in range(seed, seed + runs)]
     if planted:
-        caught = [_caught(one(_with_bug(name, seed, seconds, rate, keep)), name) for name in PLANTED]
-        click.echo(f"{sum(caught)} of {len(caught)} planted bugs caught")
-        sys.exit(0 if all(caught) else 1)
+        tries = {name: [Plan(seed + n, seconds, rate, name, keep) for n in range(TRIES)] for name in PLANTED}
+        sys.exit(0 if all([_caught(name, map(one, tries[name])) for name in PLANTED]) else 1)  # noqa: C419 - every one
     totals = Totals()
-    for number in range(runs):
-        first = 1 if seed is None else seed
-        plan = _with_bug(plant, seed, seconds, rate, keep) if plant else Plan(first, seconds, rate, keep=keep)
-        totals.add(one(replace(plan, seed=plan.seed + number)))
+    for plan in plans:
+        totals.add(one(plan))
     click.echo(totals)
     sys.exit(0 if totals.clean else 1)
 
 
-def _with_bug(name: str, seed: int | None, seconds: float, rate: float, keep: bool) -> Plan:
-    bug = PLANTED[name]
-    return Plan(bug.seed if seed is None else seed, seconds, rate, name, bug.focus, PLANTED_STUCK_AFTER, keep)
-
-
-def _caught(report: Report, name: str) -> bool:
-    bug = PLANTED[name]
-    caught = any(defect.wrong in bug.shows_as for defect in report.defects)
-    click.echo(f"{name} ({bug.what}): {'caught' if caught else 'NOT caught'}")
-    return caught
+def _caught(name: str, reports: Iterable[Report]) -> bool:
+    """Says whether, and by which seed; runs no more than it takes."""
+    found = next((report for report in reports if report.caught), None)
+    verdict = f"caught by seed {found.plan.seed}" if found else "NOT caught"
+    click.echo(f"{name} ({PLANTED[name].what}): {verdict}")
+    return found is not None
 
 
 if __name__ == "__main__":

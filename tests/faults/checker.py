@@ -6,6 +6,7 @@ Each rule is a function from a history to defects; each has a history that it mu
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -17,9 +18,9 @@ from tests.faults.history import (
     ONCE,
     REFUSED,
     REJECTED,
+    REPEATED,
     SHOWN,
     SIGNED,
-    TOPICS,
     VALIDATED,
     Closing,
     History,
@@ -27,6 +28,9 @@ from tests.faults.history import (
     Revision,
     Visit,
 )
+
+ON_ITS_WAY = 20.0
+"""Seconds that a sending may take to arrive: its timeout, the longest pause of the gateway, and some more."""
 
 
 class Wrong(StrEnum):
@@ -120,7 +124,7 @@ def _passed(history: History, waiting: Record, answers: tuple[str, ...]) -> Wron
 
 
 def duplicated(history: History) -> Iterator[Defect]:
-    """Through the outbox each event comes once; and what was accepted is not sent again."""
+    """Through the outbox each event comes once."""
     for (topic, revision), records in history.told.items():
         again = [(number, event) for event, number in Counter(r.event_id for r in records).items() if number > 1]
         if topic == ENTRY and len(records) > 1 and not again:
@@ -132,6 +136,22 @@ def duplicated(history: History) -> Iterator[Defect]:
                 revision.visit,
                 f"revision {revision.number} {again[0][0]} times on {topic}: {offsets}",
             )
+
+
+def sent_again(history: History) -> Iterator[Defect]:
+    """What was accepted is done with: only what was on its way already may still reach the gateway."""
+    counts = {(r.revision.visit, r.envelope): r.transaction for r in history.records if r.topic == ACCEPTED}
+    for visit, receipts in history.taken.items():
+        for digest in {receipt.digest for receipt in receipts}:
+            same = [receipt for receipt in receipts if receipt.digest == digest]
+            told = next((r.at for r in same if r.transaction == counts.get((visit, digest))), None)
+            if told and _seconds(told, same[-1].at) > ON_ITS_WAY:
+                after = f"{_seconds(told, same[-1].at):.0f} s after the receipt that counts"
+                yield Defect(Wrong.DUPLICATED, visit, f"the gateway was sent the same again, {after}")
+
+
+def _seconds(before: str, after: str) -> float:
+    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
 
 
 def reordered(history: History) -> Iterator[Defect]:
@@ -170,7 +190,7 @@ def signatures(history: History) -> Iterator[Defect]:
 def other_bytes(history: History) -> Iterator[Defect]:
     """One revision, one content: on every topic that repeats, and at the gateway the bytes that were signed."""
     for (topic, revision), records in history.told.items():
-        if topic not in ONCE and topic in TOPICS and len({record.digest for record in records}) > 1:
+        if topic in REPEATED and len({record.digest for record in records}) > 1:
             yield Defect(Wrong.OTHER_BYTES, revision.visit, f"revision {revision.number} differs on {topic}")
     signed = _signed(history)
     for visit, receipts in history.taken.items():
@@ -230,6 +250,7 @@ def _signed(history: History) -> dict[str, Revision]:
 RULES: tuple[Callable[[History], Iterator[Defect]], ...] = (
     unfinished,
     duplicated,
+    sent_again,
     reordered,
     signatures,
     other_bytes,

@@ -9,50 +9,13 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from events.his import Adapter, SpoolFullError
-from tests.faults.workload import Act, acts
+from tests.faults.order import Act, Order
 
 _ROOM = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to close: `count` hand-overs of each facility, `rate` a second of each, from `start` on.
-
-    `start` is of the machine's monotonic clock: the process's own time of day is one of the things that are hurt.
-    """
-
-    facilities: tuple[str, ...]
-    seed: int
-    count: int
-    rate: float
-    start: float
-    discharged_at: str
-    folder: str
-
-    def acts(self, facility: str) -> list[Act]:
-        return list(acts(self.seed, self.count, facility, datetime.fromisoformat(self.discharged_at)))
-
-    @property
-    def spools(self) -> Path:
-        return Path(self.folder) / "spool"
-
-    def journal(self, facility: str) -> Path:
-        """What this facility says it closed."""
-        return Path(self.folder) / f"closed-{facility}.jsonl"
-
-    @property
-    def file(self) -> Path:
-        """What the process reads."""
-        return Path(self.folder) / "order.json"
-
-    def write(self) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 async def close_all(order: Order) -> None:
@@ -67,7 +30,7 @@ async def _close(order: Order, facility: str) -> None:
     done = _whole_lines(journal)
     async with Adapter(facility, order.spools / facility) as adapter:
         with journal.open("a", encoding="utf-8") as file:
-            for act in order.acts(facility)[done:]:
+            for act in islice(order.acts(facility), done, None):
                 await asyncio.sleep(max(0.0, order.start + act.number / order.rate - time.monotonic()))
                 revision = await _hand_over(adapter, act)
                 line = {"ma_lk": act.ma_lk, "revision": revision, "expected": act.expected}
@@ -96,5 +59,4 @@ def _whole_lines(journal: Path) -> int:
 
 
 if __name__ == "__main__":
-    found = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    asyncio.run(close_all(Order(**{**found, "facilities": tuple(found["facilities"])})))
+    asyncio.run(close_all(Order.read(Path(sys.argv[1]))))

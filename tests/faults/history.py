@@ -11,8 +11,10 @@ SIGNED, ACCEPTED, REFUSED, HELD = "visit.signed.v1", "visit.accepted.v1", "visit
 ENTRY, DISPLAYED = "health-book.entry.v1", "health-book.displayed.v1"
 TOPICS = (CLOSED, VALIDATED, REJECTED, SIGNED, ACCEPTED, REFUSED, HELD, ENTRY, DISPLAYED)
 SHOWN = "displayed"
+REPEATED = (CLOSED, VALIDATED, REJECTED, SIGNED)
 ONCE = (ACCEPTED, REFUSED, HELD, ENTRY)
-"""What comes through the outbox: once, whatever dies. The others are at least once, with the same id and bytes."""
+"""What comes through the outbox comes once, whatever dies; what is repeated has the same id and the same bytes. The
+display side is not ours: it may say again, at another moment, that it shows a version."""
 
 
 class Visit(NamedTuple):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from enum import StrEnum
 
 _CHUNK = 64 * 1024
-_SLOW_CHUNK, _SLOW_LATENCY = 8 * 1024, 0.05
+_SLOW_CHUNK, _SLOW_LATENCY = 16 * 1024, 0.05
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -23,7 +23,6 @@ class Weather(StrEnum):
 
     CLEAR = "clear"
     CUT = "cut"
-    SLOW = "slow"
     HALF_OPEN = "half-open"
 
 
@@ -33,6 +32,8 @@ class Link:
     def __init__(self, name: str, target: int, *, kafka: bool = False) -> None:
         self.name = name
         self.port = 0
+        self.slow = False
+        """Latency in both directions, and small pieces: beside whatever else it is."""
         self._target = target
         self._kafka = kafka
         self._weather = Weather.CLEAR
@@ -88,8 +89,8 @@ class Link:
     ) -> None:
         """One direction, until its source ends; then the other one has nobody to talk to either."""
         told = _Addresses(self._target, self.port) if answers and self._kafka else None
-        while data := await source.read(_SLOW_CHUNK if self._weather is Weather.SLOW else _CHUNK):
-            if self._weather is Weather.SLOW:
+        while data := await source.read(_SLOW_CHUNK if self.slow else _CHUNK):
+            if self.slow:
                 await asyncio.sleep(_SLOW_LATENCY)
             if answers and (connection.lost or self._weather is Weather.HALF_OPEN):
                 connection.lost = True

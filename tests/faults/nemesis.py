@@ -13,7 +13,7 @@ from tests.faults.links import Weather
 from tests.faults.schedule import Fault, Kind
 from tests.faults.system import System
 
-_WEATHER = {Kind.CUT: Weather.CUT, Kind.SLOW: Weather.SLOW, Kind.HALF_OPEN: Weather.HALF_OPEN}
+_WEATHER = {Kind.CUT: Weather.CUT, Kind.HALF_OPEN: Weather.HALF_OPEN}
 
 
 @dataclass
@@ -28,13 +28,15 @@ class Injected:
         return f"{sum(self.done.values())} faults ({kinds})" + (f", {self.missed} missed" if self.missed else "")
 
 
-async def hurt(system: System, faults: Sequence[Fault], tell: Callable[[str], None] = lambda _: None) -> Injected:
-    """Returns when the last fault is over."""
+async def hurt(
+    system: System, faults: Sequence[Fault], tell: Callable[[str], None] = lambda _: None, *, pace: float = 1.0
+) -> Injected:
+    """Returns when the last fault is over. `pace` stretches the time between them, not themselves."""
     injected = Injected()
     started = time.monotonic()
 
     async def one(fault: Fault) -> None:
-        await asyncio.sleep(max(0.0, started + fault.at - time.monotonic()))
+        await asyncio.sleep(max(0.0, started + fault.at * pace - time.monotonic()))
         done = await _inflict(system, fault)
         tell(f"{fault}{'' if done else ' (missed)'}")
         if done:
@@ -54,7 +56,11 @@ async def _inflict(system: System, fault: Fault) -> bool:
             return await system.processes[fault.target].down(fault.seconds, kill=fault.kind is Kind.KILL)
         case Kind.PAUSE:
             return await system.processes[fault.target].pause(fault.seconds)
-        case Kind.CUT | Kind.SLOW | Kind.HALF_OPEN:
+        case Kind.SLOW:
+            system.links[fault.target].slow = True
+            await asyncio.sleep(fault.seconds)
+            system.links[fault.target].slow = False
+        case Kind.CUT | Kind.HALF_OPEN:
             link = system.links[fault.target]
             link.become(_WEATHER[fault.kind])
             await asyncio.sleep(fault.seconds)

@@ -22,7 +22,8 @@ class Process:
         self.name = name
         self.child = child
         self.finished = False
-        self.ended_by_itself: list[int] = []
+        self.ended_by_itself: list[str] = []
+        """Status and last words of each end that nobody asked for."""
         self._start = start
         self._finishes = finishes
         self._hurt = False
@@ -51,13 +52,14 @@ class Process:
             if self.child is None:
                 await self._may_run.wait()
                 self.child = await self._start()
-            status = await self.child.wait()
+            child = self.child
+            status = await child.wait()
             self.child = None
             if self._finishes and status == 0:
                 self.finished = True
                 return
             if not self._hurt:
-                self.ended_by_itself.append(status)
+                self.ended_by_itself.append(f"status {status}: {child.last_words()}")
                 await asyncio.sleep(_BREATH)
             self._hurt = False
 

@@ -7,7 +7,7 @@ from tests.faults.checker import Wrong
 from tests.faults.run import Report
 from tests.faults.schedule import Kind
 
-_MOST_TOLD = 12
+_MOST_TOLD, _LAST_WORDS = 12, 200
 
 
 def tell_run(report: Report) -> str:
@@ -17,8 +17,8 @@ def tell_run(report: Report) -> str:
         f"seed {plan.seed}: {report.injected}; {len(history.closed)} visits, {len(history.closings)} revisions; "
         f"settled after {report.settled:.1f} s; {_verdict(report)}"
     ]
-    for name, statuses in report.ended_by_themselves.items():
-        lines.append(f"  {name} ended by itself: status {', '.join(map(str, statuses))}")
+    for name, ends in report.ended_by_themselves.items():
+        lines.append(f"  {name} ended by itself, {len(ends)} times; last with {ends[-1][:_LAST_WORDS]}")
     lines += [f"  {defect}" for defect in report.defects[:_MOST_TOLD]]
     if len(report.defects) > _MOST_TOLD:
         lines.append(f"  … and {len(report.defects) - _MOST_TOLD} more")

@@ -50,8 +50,9 @@ class Targets:
 Focus = Sequence[tuple[Kind, str]]
 """Kinds and target patterns that get most of the faults (a planted bug's neighbourhood); empty: all get theirs."""
 
-_MEAN_PAUSE = 0.7
-_FOCUSED = 0.75
+_MEAN_PAUSE = 0.6
+_FOCUSED = 0.9
+_STRUCK = 0.5
 _SETTLES = 8.0
 """A part needs about so long until everybody has found it again; until then it is left alone."""
 
@@ -60,7 +61,7 @@ _WEIGHTS: Mapping[Kind, int] = {
     Kind.RESTART: 8,
     Kind.PAUSE: 12,
     Kind.CUT: 14,
-    Kind.SLOW: 6,
+    Kind.SLOW: 8,
     Kind.HALF_OPEN: 12,
     Kind.CLOCK: 6,
     Kind.DISK_FULL: 4,
@@ -71,7 +72,7 @@ _SECONDS: Mapping[Kind, tuple[float, float]] = {
     Kind.RESTART: (0.0, 1.0),
     Kind.PAUSE: (0.5, 6.0),
     Kind.CUT: (0.2, 3.0),
-    Kind.SLOW: (1.0, 4.0),
+    Kind.SLOW: (2.0, 8.0),
     Kind.HALF_OPEN: (1.0, 5.0),
     Kind.CLOCK: (3.0, 8.0),
     Kind.DISK_FULL: (1.0, 4.0),
@@ -106,11 +107,12 @@ GATEWAY_FAULTS = (
 
 
 def schedule(seed: int, seconds: float, targets: Targets, focus: Focus = ()) -> tuple[Fault, ...]:
-    """The faults of one run, in order; all are over when `seconds` have passed.
+    """The faults of one run; all are over when `seconds` have passed.
 
-    No two of them hold one target at once, and a part that was hurt is given time to come back.
+    They overlap, but no two of them take each other's effect away, and a part that was hurt is given time to come back.
     """
-    return tuple(_draw(random.Random(f"faults/{seed}"), seconds, targets, focus))
+    faults = _draw(random.Random(f"faults/{seed}"), seconds, targets, focus)
+    return tuple(sorted(faults, key=lambda fault: fault.at))
 
 
 def _draw(dice: random.Random, seconds: float, targets: Targets, focus: Focus) -> Iterator[Fault]:
@@ -125,11 +127,35 @@ def _draw(dice: random.Random, seconds: float, targets: Targets, focus: Focus) -
             kind, target = dice.choice(aimed)
         lasts = min(dice.uniform(*_SECONDS[kind]), seconds - at)
         detail = _detail(kind, dice)
-        if free_at.get(target, 0.0) > at:
+        held = _held(kind, target, detail)
+        if free_at.get(held, 0.0) > at:
             continue
         heavy = target in targets.parts and kind in (Kind.KILL, Kind.RESTART, Kind.PAUSE)
-        free_at[target] = at + lasts + (_SETTLES if heavy else 1.0)
+        free_at[held] = at + lasts + (_SETTLES if heavy else 0.5)
         yield Fault(round(at, 3), kind, target, round(lasts, 3), detail)
+        process, _, part = target.partition(">")
+        if part and dice.random() < _STRUCK and free_at.get(process, 0.0) <= at:
+            yield _struck(process, at, lasts, dice, free_at)
+
+
+def _struck(process: str, at: float, lasts: float, dice: random.Random, free_at: dict[str, float]) -> Fault:
+    """The process dies, or stands still, while its link is bad: then nobody is left who knows what got through."""
+    kind = dice.choice((Kind.KILL, Kind.KILL, Kind.PAUSE))
+    begins = at + dice.uniform(0.2, 0.9) * lasts
+    rests = min(dice.uniform(*_SECONDS[kind]), at + lasts - begins)
+    free_at[process] = begins + rests + 0.5
+    return Fault(round(begins, 3), kind, process, round(rests, 3))
+
+
+def _held(kind: Kind, target: str, detail: str) -> str:
+    """What may not be hurt twice at once. A slow link may be cut as well, and the gateway have several troubles."""
+    match kind:
+        case Kind.SLOW:
+            return f"{target} slow"
+        case Kind.GATEWAY:
+            return f"{target} {detail.partition('=')[0]}"
+        case _:
+            return target
 
 
 def _possible(targets: Targets) -> dict[Kind, tuple[str, ...]]:

@@ -14,12 +14,13 @@ import aiohttp
 from infra.embedded.home import keep_port
 from infra.embedded.parts import Addresses, Parts
 from infra.embedded.process import Child, spawn
+from infra.embedded.records import read_json
 from streams.config import Settings
 from streams.runtime.system import prepare
 from streams.simulators import demonstration
-from tests.faults.his import Order
 from tests.faults.links import Link
 from tests.faults.machine import LIBFAKETIME, Clocks, Disk, disk
+from tests.faults.order import Order
 from tests.faults.process import Process
 from tests.faults.schedule import Targets
 
@@ -35,6 +36,7 @@ STAGES = {
     "relay-1": "relay",
     "relay-2": "relay",
     "deadlines": "deadlines",
+    "flow": "flow",
 }
 """Process → stage. Two of those that must fence each other."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +53,9 @@ SETTINGS = {
     "HEALTHBOOK_GATEWAY_TIMEOUT": "5",
     "HEALTHBOOK_RETRY_SCALE": "0.02",
     "HEALTHBOOK_HOLD_RETRY": "2",
+    "HEALTHBOOK_KAFKA_SESSION": "5",
+    "HEALTHBOOK_RELAY_LEASE": "4",
+    "HEALTHBOOK_TRANSACTION_IDLE": "10",
 }
 
 
@@ -108,7 +113,7 @@ class System:
             "HEALTHBOOK_GATEWAY_URL": _at(self.gateway, port.get("gateway")),
         }
         if process in STAGES:
-            found["HEALTHBOOK_HTTP_PORT"] = str(self.ports[process])
+            found |= {"HEALTHBOOK_HTTP_PORT": "0", "HEALTHBOOK_INSTANCE": process}
         if process in CLOCKED:
             found |= self.clocks.environment(process)
         return found
@@ -117,16 +122,24 @@ class System:
         """Who does not run, or does not say that it is ready."""
         waiting = [name for name, process in self.processes.items() if process.missing]
         asked = [name for name in (*STAGES, "vneid", "gateway") if name not in waiting]
-        pages = [f"http://127.0.0.1:{self.ports[name]}/{'readyz' if name in STAGES else 'livez'}" for name in asked]
-        ready = await asyncio.gather(*map(_answers, pages))
+        ready = await asyncio.gather(*(_answers(self._probe(name)) for name in asked))
         return waiting + [name for name, says in zip(asked, ready, strict=True) if not says]
+
+    def _probe(self, name: str) -> str:
+        """Where it says that it is ready; a stage writes down which port it took."""
+        if name not in STAGES:
+            return f"http://127.0.0.1:{self.ports[name]}/livez"
+        return f"{read_json(self.home / 'run' / 'http' / f'{name}.json').get('url', 'http://127.0.0.1:1')}/readyz"
 
 
 @asynccontextmanager
-async def running(home: Path, downloads: Path, order: Order, planted: str | None = None) -> AsyncIterator[System]:
+async def running(
+    home: Path, downloads: Path, order: Order, seed: int, planted: str | None = None
+) -> AsyncIterator[System]:
     """The system, until the block is left; everything but its HIS is being started. Raises PartFailed.
 
-    `order` is what the HIS closes once it is released; `planted` starts every process with that bug (`planted/`).
+    `order` is what the HIS closes once it is released, `seed` the simulators' own; `planted` starts every process with
+    that bug (`planted/`).
     """
     async with AsyncExitStack() as stack:
         spools = stack.enter_context(disk(order.spools))
@@ -138,8 +151,8 @@ async def running(home: Path, downloads: Path, order: Order, planted: str | None
             database_url=direct.database,
             schema_registry_url=direct.schema_registry,
         )
-        ports = {name: keep_port(home, f"http-{name}") for name in (*STAGES, "vneid")}
-        commands = _commands(settings, order, ports["vneid"])
+        ports = {"vneid": keep_port(home, "vneid")}
+        commands = _commands(settings, order, seed, ports["vneid"])
         ports["gateway"] = keep_port(home, "gateway")
         system = System(home, direct, ports, Clocks(home / "clocks"), spools)
         await prepare(settings)
@@ -160,14 +173,14 @@ async def running(home: Path, downloads: Path, order: Order, planted: str | None
                     task.cancel()
 
 
-def _commands(settings: Settings, order: Order, vneid: int) -> dict[str, list[str]]:
+def _commands(settings: Settings, order: Order, seed: int, vneid: int) -> dict[str, list[str]]:
     """Process → the module to run and its arguments."""
     simulators = demonstration.prepare(settings)
     kept = str(settings.home / "received")
     product = {
         **{name: ["stage", stage] for name, stage in STAGES.items()},
-        "gateway": [*simulators["gateway"], "--keep-bytes", kept, "--seed", str(order.seed)],
-        "vneid": [*simulators["vneid"], "--port", str(vneid), "--delay", "0.1", "--seed", str(order.seed)],
+        "gateway": [*simulators["gateway"], "--keep-bytes", kept, "--seed", str(seed)],
+        "vneid": [*simulators["vneid"], "--port", str(vneid), "--delay", "0.1", "--seed", str(seed)],
     }
     return {
         **{name: ["streams", *arguments] for name, arguments in product.items()},

@@ -40,7 +40,7 @@ def record(topic: str, visit: Visit, number: int, offset: int) -> Record:
 
 def receipt(visit: Visit, number: int) -> Receipt:
     revision = Revision(visit, number)
-    return Receipt(visit, f"receipt of {revision}", f"bytes of {revision}", GOOD)
+    return Receipt(visit, f"receipt of {revision}", f"bytes of {revision}", GOOD, "2026-11-20T03:00:00+00:00")
 
 
 def whole(visit: Visit, number: int, offset: int) -> list[Record]:
@@ -71,6 +71,7 @@ CLEAN = History(
         record(REJECTED, OVERTAKEN, 8, 6),  # a correction that was rejected replaces nothing
         record(CLOSED, ONE, 1, 9),  # at least once: the same again
         record(SIGNED, ONE, 1, 9),
+        replace(record(DISPLAYED, ONE, 1, 9), digest="shown again, at another moment"),
     ),
     receipts=(receipt(ONE, 1), receipt(ONE, 1), receipt(TWO, 1), receipt(TWO, 2), receipt(OVERTAKEN, 7)),
     pages=(Page(ONE, 1, 1), Page(TWO, 2, 2), Page(OVERTAKEN, 7, 7)),
@@ -131,6 +132,12 @@ DEFECTS: Sequence[tuple[str, Wrong, Visit, Change]] = (
         Wrong.DUPLICATED,
         ONE,
         beside(replace(record(ENTRY, ONE, 1, 20), event_id="x")),
+    ),
+    (
+        "sent again after the gateway had taken it",
+        Wrong.DUPLICATED,
+        ONE,
+        taken(replace(receipt(ONE, 1), transaction="another", at="2026-11-20T03:01:00+00:00")),
     ),
     (
         "an older entry behind a newer",

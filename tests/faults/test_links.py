@@ -77,7 +77,7 @@ async def test_half_open_lets_requests_through_loses_answers_and_never_mends_a_s
 
 async def test_slow_delivers_all_of_it() -> None:
     async with echo() as link:
-        link.become(Weather.SLOW)
+        link.slow = True
         assert await say(await connect(link), b"y" * 20_000) == b"y" * 20_000
 
 

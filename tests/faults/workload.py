@@ -1,8 +1,7 @@
 """What the hospitals close during a run: a pure function of a seed, so that a HIS that was killed can go on."""
 
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 
 from streams.domain.dossier.sample import (
@@ -15,24 +14,13 @@ from streams.domain.dossier.sample import (
 )
 from streams.domain.dossier.sample.edits import in_table, put
 from streams.domain.dossier.sample.write import cdata
+from tests.faults.order import Act
 
 _ROWS = 12
 _CORRECTED, _CORRECTED_AGAIN, _DEFECTIVE = 0.45, 0.35, 0.08
 _NUMBERED_BY_HIS, _INSURED = 0.5, 0.8
 _GAPS = (1, 1, 1, 2, 3, 6, 12, 40)
 """Closings of the same facility between a revision and the next: mostly while the first is still in flight."""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One hand-over. `revision` None: the SDK's spool gives the number."""
-
-    number: int
-    facility: str
-    ma_lk: str
-    revision: int | None
-    expected: str
-    source: Mapping[str, bytes]
 
 
 def acts(seed: int, count: int, facility: str, discharged_at: datetime) -> Iterator[Act]:

@@ -12,9 +12,12 @@ from streams.config import load
 _TAKE = """
 update outbox_shard set last_seq = last_seq + $3 where topic = $1 and partition = $2 returning last_seq
 """
-_PUT_UNDER = outbox._PUT.replace(
-    "update outbox_shard set last_seq = last_seq + $3", "select $8::bigint - $3 as base"
-).replace("where topic = $1 and partition = $2\n    returning last_seq - $3 as base", "")
+_PUT_BEHIND = """
+insert into outbox (topic, partition, seq, event_id, key, headers, value)
+select $1::text, $2::int, $8::bigint - $3::int + item.number, item.event_id, item.key, item.headers, item.value
+from unnest($4::uuid[], $5::text[], $6::jsonb[], $7::bytea[]) with ordinality
+    as item (event_id, key, headers, value, number)
+"""
 
 
 def sequence_not_locked() -> None:
@@ -39,5 +42,5 @@ class _Numbered:
             last = await other.fetchval(_TAKE, topic, partition, number)
         finally:
             await other.close()
-        done: str = await self._connection.execute(_PUT_UNDER, topic, partition, number, *rest, last)
+        done: str = await self._connection.execute(_PUT_BEHIND, topic, partition, number, *rest, last)
         return done

@@ -11,13 +11,13 @@ from streams.adapters.relay import Relay, Shard
 
 
 def position_from_memory() -> None:
-    """After trouble it goes on behind what it knows to be sent, and not behind what the log holds."""
+    """After trouble it goes on behind what it knew when it began the last batch, and not behind what the log holds."""
     remembered: dict[str, tuple[int, int]] = {}
     send, position = Relay._send, Relay._position
 
     async def sent(self: Relay, producer: Any, shard: Shard, rows: list[asyncpg.Record]) -> tuple[int, int]:
-        remembered[str(shard)] = last = await send(self, producer, shard, rows)
-        return last
+        remembered[str(shard)] = rows[0]["seq"] - 1, 0
+        return await send(self, producer, shard, rows)
 
     async def recalled(self: Relay, shard: Shard, floor: Mapping[str, int]) -> tuple[int, int]:
         if str(shard) not in remembered:
