@@ -10,7 +10,7 @@ import asyncpg
 from aiohttp import web
 
 from events.topics import TOPICS
-from streams.adapters import held
+from streams.adapters import held, outages
 from streams.adapters.dead_letters import DeadLetterActs, DeadLetterTopics
 from streams.adapters.facilities import FacilityError, FacilityRegister
 from streams.adapters.overview import Overview
@@ -20,6 +20,7 @@ from streams.config import Settings
 from streams.console.pages import HEADERS, HERE, VIETNAM, page, today
 from streams.domain.dead_letter import Order
 from streams.domain.held import waits_for
+from streams.domain.outage import Subject
 from streams.domain.submission import State
 from streams.errors import RetryLater
 
@@ -111,13 +112,20 @@ class Console:
 
     async def _look(self) -> dict[str, Any]:
         since = today()
-        promises, waiting, nearest, league = await asyncio.gather(
+        promises, waiting, nearest, league, outages_ = await asyncio.gather(
             self._overview.promises(since, since + DAY),
             self._overview.waiting(),
             self._overview.nearest(8),
             self._overview.league(since, since + DAY, "", (), 10, 0),
+            outages.overlapping(self._pool, list(Subject), since, since + 7 * DAY),
         )
-        return {"promises": promises, "waiting": waiting, "nearest": nearest, "league": league}
+        return {
+            "promises": promises,
+            "waiting": waiting,
+            "nearest": nearest,
+            "league": league,
+            "outages": [(item, item.phase(datetime.now(UTC))) for item in outages_],
+        }
 
     async def _look_up_names(self) -> Mapping[str, str]:
         try:

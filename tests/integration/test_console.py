@@ -206,6 +206,20 @@ async def test_an_officer_finds_a_facilitys_visit_and_reads_its_story(story: Sto
     assert "Rejected by validation" in await page.inner_text("main")
 
 
+async def test_an_officer_sees_the_outage_and_who_was_late(story: Story, open_page: Open) -> None:
+    await every_state(story)
+    await story.pool.execute(
+        "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'breaker', 'UNKNOWN')",
+        story.now - timedelta(minutes=39),
+    )
+    page = await open_page("/?lang=en")
+    assert "Gateway" in await page.inner_text("section[aria-labelledby=outages]")
+    await page.click("section[aria-labelledby=nearest] a:text('LATE')")
+    text = await page.inner_text("section[aria-labelledby=clocks]")
+    assert "Waited for outage #1 (Gateway" in text
+    assert any(f"{side}: " in text for side in ("Facility (HIS)", "The bus", "Gateway"))
+
+
 async def test_a_visit_that_nobody_knows_is_said_to_be_unknown_and_what_is_typed_stays_text(
     story: Story, open_page: Open
 ) -> None:
