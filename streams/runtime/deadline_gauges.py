@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
+from events.deadline import DeadlineState
 from streams.adapters.deadline_figures import PostgresFigures
 from streams.metrics import (
     DEADLINE_NEAREST,
@@ -32,6 +34,8 @@ class Gauges:
         states: Counter[tuple[str, str]] = Counter()
         for row in await self._figures.counts():
             states[row["clock"], row["state"]] += row["number"]
+        for name in product(self._windows, map(str, DeadlineState)):
+            states[name] += 0  # one that no clock ever had is none, and not unknown
         for (clock, state), number in states.items():
             DEADLINES.labels(clock, state).set(number)
         for clock in self._windows:

@@ -112,6 +112,7 @@ class Loop:
         self._stopping = asyncio.Event()
         self.progress = time.monotonic()
         self.backlog = Backlog()
+        STAGE_DURATION.labels(stage.name)
         for outcome in ("stored", *(event.topic for event in stage.outputs)):  # type: ignore[attr-defined]
             EVENTS.labels(stage.name, outcome)  # a rate must see the first one: it counts from 0, not from nothing
 
