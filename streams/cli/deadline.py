@@ -12,8 +12,9 @@ from streams.adapters.deadline_figures import PostgresFigures
 from streams.adapters.lateness import causes
 from streams.cli.config import settings_or_fail
 from streams.cli.output import emit_json, emit_rows, output_option, say
-from streams.cli.visit import local, with_database
+from streams.cli.visit import with_database
 from streams.domain.lateness import Cause
+from streams.domain.vietnam import local
 from streams.sla import clocks
 from streams.sla.clock import Clock
 from streams.sla.deadline import Deadline

@@ -16,8 +16,9 @@ from streams.cli.acts import act_options
 from streams.cli.codes import DEAD_LETTERS
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
-from streams.cli.visit import VIETNAM, local, with_database
+from streams.cli.visit import with_database
 from streams.domain.dead_letter import Letter, Order, Place
+from streams.domain.vietnam import VIETNAM, local
 from streams.errors import Reason
 from streams.runtime.redrive import Outcome, Redrive
 

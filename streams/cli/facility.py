@@ -12,7 +12,8 @@ from streams.adapters.facility_errors import COLUMNS, facility_errors
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.cli.sheets import SUFFIXES, write_sheet
-from streams.cli.visit import VIETNAM, with_database
+from streams.cli.visit import with_database
+from streams.domain.vietnam import VIETNAM
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _SHOWN = ("ma_lk", "revision", "when", "from", "code", "table", "row", "field", "message_vi")

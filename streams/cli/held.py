@@ -12,9 +12,10 @@ from streams.adapters.signer import OTHER, TEXTS
 from streams.cli.acts import act_options
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
-from streams.cli.visit import local, with_database
+from streams.cli.visit import with_database
 from streams.domain.held import RefusedError, Standing, waits_for
 from streams.domain.submission import Happening, Hold, State
+from streams.domain.vietnam import local
 from streams.stages.forward import HOLDS
 from streams.stages.publish import POLICY
 

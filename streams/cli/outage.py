@@ -11,9 +11,10 @@ import click
 from streams.adapters import outages
 from streams.cli.acts import act_options
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
-from streams.cli.visit import VIETNAM, local, with_database
+from streams.cli.visit import with_database
 from streams.domain.held import RefusedError
 from streams.domain.outage import Outage, Subject, Told
+from streams.domain.vietnam import VIETNAM, local
 
 _LISTED = ("outage", "subject", "facility", "phase", "from (Vietnam)", "until (Vietnam)", "found by", "cause")
 _PROOF = ("result", "code", "http_status", "attempts", "visits", "first (Vietnam)", "last (Vietnam)")

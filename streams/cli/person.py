@@ -13,8 +13,9 @@ import click
 
 from streams.adapters.identities import Linked, PostgresIdentities
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
-from streams.cli.visit import VIETNAM, with_database
+from streams.cli.visit import with_database
 from streams.domain.identifiers import Identifier, identifier
+from streams.domain.vietnam import VIETNAM
 
 T = TypeVar("T")
 _DAY = click.DateTime(["%Y-%m-%d"])

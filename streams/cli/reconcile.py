@@ -14,9 +14,10 @@ from streams.adapters.dead_letters import DeadLetterTopics
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.cli.sheets import SUFFIXES, write_sheet
-from streams.cli.visit import local, with_database
+from streams.cli.visit import with_database
 from streams.domain.outcome import Outcome
 from streams.domain.reconciliation import Reconciliation, Row
+from streams.domain.vietnam import local
 
 COLUMNS = ("ma_lk", "revision", "closed_at", "outcome", "stage", "reason", "waits_for", "listed")
 _SHOWN = ("ma_lk", "revision", "closed (Vietnam)", "outcome", "stage", "reason", "waits for", "in the list")

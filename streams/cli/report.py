@@ -11,7 +11,8 @@ import click
 from streams.adapters.promise_report import Figures, Grouping, promise_report
 from streams.cli.output import Exit, emit_json, emit_rows, fail, say
 from streams.cli.sheets import SUFFIXES, write_sheet
-from streams.cli.visit import VIETNAM, with_database
+from streams.cli.visit import with_database
+from streams.domain.vietnam import VIETNAM
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _HTML = ".html"

@@ -11,8 +11,9 @@ import click
 from streams.adapters.lateness import late_clocks
 from streams.cli.output import Exit, emit_json, emit_rows, fail, say
 from streams.cli.sheets import SUFFIXES, write_sheet
-from streams.cli.visit import VIETNAM, local, with_database
+from streams.cli.visit import with_database
 from streams.domain.lateness import Cause
+from streams.domain.vietnam import VIETNAM, local
 from streams.sla.deadline import Deadline
 
 _DAY = click.DateTime(["%Y-%m-%d"])

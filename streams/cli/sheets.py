@@ -3,13 +3,14 @@
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from streams.domain.vietnam import local
+
 SUFFIXES = (".csv", ".xlsx")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_VIETNAM = timedelta(hours=7)
 
 
 def write_sheet(path: Path | None, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -40,7 +41,7 @@ def _csv(file: TextIO, columns: Sequence[str], cells: Sequence[Sequence[Any]]) -
 
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC) + _VIETNAM:%Y-%m-%d %H:%M:%S}"
+        return local(value)
     return value
 
 

@@ -18,8 +18,8 @@ from streams.adapters.outbox import Outbox, declare_shards
 from streams.adapters.verdicts import PostgresVerdicts
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option
-from streams.cli.visit import VIETNAM
 from streams.domain.feedback import About, FeedbackError, GatewayFeedback, ToldFinding
+from streams.domain.vietnam import VIETNAM
 from streams.errors import RetryLater
 
 _DAY = click.DateTime(["%Y-%m-%d"])

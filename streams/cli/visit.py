@@ -15,10 +15,10 @@ from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.domain.story import VisitState
 from streams.domain.submission import CLAIMABLE
+from streams.domain.vietnam import VIETNAM, local
 from streams.errors import RetryLater
 
 T = TypeVar("T")
-VIETNAM = timedelta(hours=7)
 
 
 @click.command("show")
@@ -161,8 +161,3 @@ def _attempt(attempt: dict[str, Any]) -> dict[str, Any]:
         "received (Vietnam)": received and local(received),
         "seconds": None if attempt["seconds"] is None else f"{attempt['seconds']:.2f}",
     }
-
-
-def local(instant: datetime) -> str:
-    """An instant as a person in Vietnam reads it."""
-    return f"{instant.astimezone(UTC) + VIETNAM:%Y-%m-%d %H:%M:%S}"

@@ -18,10 +18,10 @@ from infra.embedded.process import states
 from streams.adapters import postgres
 from streams.adapters.overview import Overview, Promise, Waiting
 from streams.config import Settings
+from streams.domain.vietnam import VIETNAM, local, midnight
 from streams.errors import RetryLater
 from streams.runtime.system import listening
 
-_VIETNAM = timedelta(hours=7)
 _NEAREST = 8
 _COLOURS = {"MET": "green", "RUNNING": "blue", "AT_RISK": "yellow", "BREACHED": "bold red"}
 BREAKER = "healthbook_gateway_breaker_open"
@@ -54,7 +54,7 @@ async def look(settings: Settings) -> Picture:
     now = datetime.now(UTC)
     ended = [state.name for state in states(settings.home).values() if not state.running]
     breaker = await _breaker(settings.home)
-    since = (now + _VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0) - _VIETNAM
+    since = midnight(now)
     try:
         pool = await postgres.connect(settings.database_url, 1)
         try:
@@ -91,13 +91,13 @@ def drawn(picture: Picture) -> RenderableType:
     for row in picture.nearest:
         left = row["due_at"] - picture.at
         style = "bold red" if row["late"] else None
-        due = f"{row['due_at'] + _VIETNAM:%m-%d %H:%M:%S}"
+        due = f"{row['due_at'] + VIETNAM:%m-%d %H:%M:%S}"
         nearest.add_row(row["facility"], row["ma_lk"], row["clock"], due, _span(left), style=style)
     return Group(*parts, promise, flow, nearest if picture.nearest else Text("No clock runs."))
 
 
 def _headline(picture: Picture) -> Text:
-    line = Text(f"{picture.at + _VIETNAM:%Y-%m-%d %H:%M:%S} (Vietnam)   ")
+    line = Text(f"{local(picture.at)} (Vietnam)   ")
     breaker = {None: ("forward does not answer", "yellow"), True: ("OPEN", "bold red"), False: ("closed", "green")}
     text, colour = breaker[picture.breaker_open]
     line.append("gateway breaker: ").append(text, style=colour)

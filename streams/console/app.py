@@ -17,11 +17,12 @@ from streams.adapters.overview import Overview
 from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.visit_story import visit_story
 from streams.config import Settings
-from streams.console.pages import HEADERS, HERE, VIETNAM, page, today
+from streams.console.pages import HEADERS, HERE, page, today
 from streams.domain.dead_letter import Order
 from streams.domain.held import waits_for
 from streams.domain.outage import Subject
 from streams.domain.submission import State
+from streams.domain.vietnam import VIETNAM
 from streams.errors import RetryLater
 
 T = TypeVar("T")

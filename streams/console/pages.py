@@ -2,16 +2,17 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from aiohttp import web
 
+from streams.domain import vietnam
+
 HERE = Path(__file__).parent
 LANGUAGES = ("vi", "en")
-VIETNAM = timedelta(hours=7)
 
 HEADERS: Mapping[str, str] = {
     # No script, nothing from elsewhere, no frame: the pages need none, so whatever gets into one cannot run.
@@ -78,7 +79,7 @@ def page(request: web.Request, template: str, status: int = 200, **told: Any) ->
 def local(instant: datetime | str) -> str:
     """An instant (also as ISO text out of a story) as a person in Vietnam reads it."""
     known = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
-    return f"{known.astimezone(UTC) + VIETNAM:%Y-%m-%d %H:%M:%S}"
+    return vietnam.local(known)
 
 
 def age(seconds: float) -> str:
@@ -94,4 +95,4 @@ def age(seconds: float) -> str:
 
 def today() -> datetime:
     """Midnight in Vietnam, as an instant."""
-    return (datetime.now(UTC) + VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0) - VIETNAM
+    return vietnam.midnight(datetime.now(UTC))
