@@ -233,7 +233,7 @@ def publish_work(settings: Settings) -> Work:
 
 
 def record_stage(parts: Parts) -> Stage:
-    """Every topic → the timeline."""
+    """Every topic about a visit → the timeline."""
     timeline = PostgresTimeline(parts.pool)
 
     async def handle(batch: Sequence[Received[Any]]) -> Sequence[None]:
@@ -303,7 +303,7 @@ def deadlines_processor(parts: Parts, producer: Any) -> Processor:
 
 
 def flow_processor(parts: Parts, producer: Any) -> Processor:
-    """Every topic → counts of what passes, closed = sum of outcomes, and who has gone quiet: tables and metrics."""
+    """Every step of a visit → counts of what passes, closed = sum of outcomes, who is silent: tables and metrics."""
     del producer  # it writes no topic
     lists = FolderLists(parts.settings.lists_dir, parts.settings.facilities_dir)
     decreed = partial(lists.on, DAYS_OFF)

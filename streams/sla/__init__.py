@@ -1,1 +1,1 @@
-"""The promises in time: clocks as data (`deadline.py`), what events say about them (`facts.py`), Faust (`app.py`)."""
+"""The promises in time, and what passes; pure. Their processors on Faust: `streams/runtime/deadlines.py`, `flow.py`."""
