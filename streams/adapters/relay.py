@@ -1,4 +1,4 @@
-"""The relay: carries the outbox to Kafka, each row once and in order, whatever dies in between (DESIGN §4, PARTS §3).
+"""The relay: carries the outbox to Kafka, each row once and in order, whatever dies in between (decision 0002).
 
 One transaction carries rows seq+1… of one shard under a fixed `transactional.id`: InitProducerId fences any
 predecessor first (KIP-98), then the position is read from the log itself, from the floor forward; so an unknown commit
