@@ -90,7 +90,7 @@ FACILITY_LAST_EVENT = Gauge(
 )
 FACILITY_SILENT = Gauge(
     "healthbook_facility_silent",
-    "1 while a facility that normally sends has gone quiet, 0 while it sends; absent until its habit is known",
+    "1 while a facility that normally sends has gone quiet, 0 while it sends; absent until its rhythm is known",
     ["facility"],
 )
 FLOW_EVENTS = Gauge(

@@ -1,6 +1,6 @@
 """A link: a TCP proxy between one process and one part, which can be cut, slow or half-open.
 
-Own code, because no library fits: what PyPI has either drives an external program (chaostoolkit-toxiproxy needs
+Own code, because no library fits: what there is either drives an external program (chaostoolkit-toxiproxy needs
 Toxiproxy's binary, which neither PyPI nor Debian has) or only passes bytes on (asyncproxy). It is small.
 
 Kafka tells its clients at which port it listens, and they would go around the link from then on. So the link puts its
