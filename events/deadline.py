@@ -44,10 +44,10 @@ class DeadlineChanged:
     @property
     def key(self) -> str:
         """Clock and subject, so that the changes of one clock stay in order."""
-        return f"{self.clock}|{self.visit}"
+        return f"{self.clock}|{self.visit_key}"
 
     @property
-    def visit(self) -> str:
+    def visit_key(self) -> str:
         """Key of the visit that the clock is about."""
         return f"{self.facility}|{self.ma_lk}"
 

@@ -57,14 +57,18 @@ def event_id(event: Event) -> UUID:
     return uuid5(_NAMESPACE, "\x1f".join((event.topic, str(event.revision), event.occurrence, event.key)))
 
 
+def visit_key(event: Event) -> str:
+    """Key of the visit that an event is about; a clock's change has one of its own beside it."""
+    return str(getattr(event, "visit_key", event.key))
+
+
 def traceparent(event: Event) -> str:
     """W3C trace context of an event: the trace is its visit's revision, the span is the event itself.
 
     Computed, as `event_id` is: whoever tells the event again says the same, so nothing has to be carried through ledger
     and outbox (docs/decisions/0022).
     """
-    visit = getattr(event, "visit", event.key)  # of a clock's change: the visit that it is about
-    trace = sha256(f"urn:healthbook:trace\x1f{event.revision}\x1f{visit}".encode()).hexdigest()[:32]
+    trace = sha256(f"urn:healthbook:trace\x1f{event.revision}\x1f{visit_key(event)}".encode()).hexdigest()[:32]
     return f"00-{trace}-{sha256(event_id(event).bytes).hexdigest()[:16]}-01"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags, Tracer
 
-from events.envelope import Event, traceparent
+from events.envelope import Event, traceparent, visit_key
 from events.health_book import HealthBookEntry, HealthBookReminder
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitLateVerdict, VisitRefused, VisitSigned
 from streams.config import Settings
@@ -178,7 +178,7 @@ def _message(name: str, kind: str, topic: str, event: Event) -> dict[str, Any]:
         "messaging.operation.name": name,
         "messaging.operation.type": kind,
         "messaging.destination.name": topic,
-        "healthbook.visit": getattr(event, "visit", event.key),
+        "healthbook.visit": visit_key(event),
         "healthbook.revision": event.revision,
     }
 
@@ -190,7 +190,7 @@ def _cause(event: Event) -> str:
         if isinstance(event, VisitHeld)
         else _CAUSES.get(event.topic, VisitClosed)
     )
-    return traceparent(_Cause(cause.topic, cause.stage, getattr(event, "visit", event.key), event.revision))
+    return traceparent(_Cause(cause.topic, cause.stage, visit_key(event), event.revision))
 
 
 class _Cause:

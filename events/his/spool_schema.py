@@ -49,5 +49,10 @@ CREATE TABLE IF NOT EXISTS handed (
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
-UPGRADES = {1: f"BEGIN IMMEDIATE; {_DAYS} PRAGMA user_version = 2; COMMIT;"}
+# Of the days before the upgrade only what still waits is known; it must not be missed because nothing else came.
+_WAITING = """
+INSERT INTO day
+SELECT facility, date(closed_at / 1000, 'unixepoch', '+7 hours'), count(*), 1, 0 FROM entry GROUP BY 1, 2;
+"""
+UPGRADES = {1: f"BEGIN IMMEDIATE; {_DAYS} {_WAITING} PRAGMA user_version = 2; COMMIT;"}
 """By the version from which each leads to the next."""

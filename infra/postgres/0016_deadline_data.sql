@@ -14,6 +14,16 @@ alter table deadline
     alter column announced set default false,
     alter column announced set not null;
 create index deadline_unannounced on deadline (clock) where not announced;
+
+-- What had been told before there were marks had none in its event's id: a clock that moves later is not told again.
+update deadline set warned = case when gone >= 0.9 then 90 when gone >= 0.75 then 75 when gone >= 0.5 then 50 else 0 end
+from (
+    select clock, facility, ma_lk, revision, extract(epoch from coalesce(stopped_at, due_at) - started_at)
+        / nullif(extract(epoch from due_at - started_at), 0) as gone
+    from deadline where stopped_at is not null or late
+) as old
+where (deadline.clock, deadline.facility, deadline.ma_lk, deadline.revision)
+    = (old.clock, old.facility, old.ma_lk, old.revision);
 create index deadline_unoffered on deadline (clock) where offer_again > offered;
 
 -- The clocks of a visit are read and written together.

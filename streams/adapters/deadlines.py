@@ -88,6 +88,13 @@ on conflict (facility, ma_lk, revision, clock) do update set
     announced = deadline.announced and (deadline.state, deadline.warned, deadline.started_at)
         is not distinct from (excluded.state, excluded.warned, excluded.started_at)
 """  # noqa: S608
+# A clock whose policy is no longer in force: nobody moves it, so it must not come up again and again.
+_REST = """
+update deadline set next_look_at = null
+from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as rest (clock, facility, ma_lk, revision)
+where (deadline.facility, deadline.ma_lk, deadline.revision, deadline.clock)
+    = (rest.facility, rest.ma_lk, rest.revision, rest.clock)
+"""
 _COUNT = """
 insert into deadline_count as known (clock, state, running, number)
 select * from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[])
@@ -175,12 +182,14 @@ class PostgresDeadlines:
         keys = columns(sorted(visits))
         facts = [Facts(**row) for row in await connection.fetch(FACTS, *keys)]
         known = {found.key: found for found in map(deadline_of, await connection.fetch(KNOWN, *keys))}
-        changes = [
-            Change(known.get(after.key), after)
+        told = {
+            after.key: after
             for _, visit in groupby(facts, key=lambda item: (item.facility, item.ma_lk))
             for after in deadlines(list(visit), self._clocks, now, self._decreed)
-            if known.get(after.key) != after
-        ]
+        }
+        changes = [Change(known.get(key), after) for key, after in told.items() if known.get(key) != after]
+        if ended := [key for key, before in known.items() if key not in told and before.next_look_at is not None]:
+            await connection.execute(_REST, *columns(ended))
         if changes:
             await connection.execute(_WRITE, *columns([astuple(change.after) for change in changes]))
             if counts := _counted(changes):

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
+)
 
 from streams.errors import Fatal, RetryLater
 
@@ -16,6 +22,11 @@ TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 AWAY = (KafkaConnectionError, KafkaError, OSError, TimeoutError)
 """What the client raises while the broker restarts, elects, or is out of reach."""
+
+SPOILT = OutOfOrderSequenceNumber
+"""Of AWAY, what does not pass: a batch ran out of time unsent (brokers away for longer than a request may take), and no
+broker takes what comes behind the gap in this producer's sequence (KIP-98). Only a new producer helps.
+"""
 
 
 @dataclass(frozen=True, slots=True)

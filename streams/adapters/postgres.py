@@ -29,6 +29,7 @@ UNREACHABLE: tuple[type[BaseException], ...] = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # it became a replica: the address will lead to another one
     asyncpg.UndefinedTableError,  # not migrated yet
+    asyncpg.UndefinedColumnError,
     TimeoutError,
 )
 """What may pass by itself, or by an operator's hand: it says nothing about the record that was being processed."""

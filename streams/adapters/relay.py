@@ -53,7 +53,6 @@ select pg_terminate_backend(pid) from pg_locks
 where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
     and classid = $1 and objid = $2 and objsubid = 2 and granted and pid <> pg_backend_pid()
 """
-_FLOOR = "select seq from outbox_floor where topic = $1 and partition = $2"
 _LAST = "select last_seq from outbox_shard where topic = $1 and partition = $2"
 _FLOOR = "select seq, next_offset from outbox_floor where topic = $1 and partition = $2"
 _SET_FLOOR = "update outbox_floor set seq = $3, next_offset = $4 where topic = $1 and partition = $2"

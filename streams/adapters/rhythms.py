@@ -28,6 +28,7 @@ _LEARNED = """
 update rhythm set expected = learned.expected::real[], learned_at = $3
 from unnest($1::text[], $2::text[]) as learned (facility, expected) where rhythm.facility = learned.facility
 """
+_FORGET = "delete from flow_hour where hour < $1"
 _LAST = "select facility, last_at, learned_at from rhythm where expected is not null"
 _NEWEST = "select max(last_at) from rhythm"
 _EXPECTED = "select facility, expected from rhythm where facility = any($1::text[])"
@@ -86,4 +87,5 @@ class PostgresRhythms:
         learned = [learn(told[row["facility"]], row["first_at"], row["last_at"], hours) for row in rows]
         texts = [None if item is None else "{" + ",".join(f"{value:.6g}" for value in item) + "}" for item in learned]
         await self._pool.execute(_LEARNED, facilities, texts, now)
+        await self._pool.execute(_FORGET, hours[0][0])  # nobody reads further back
         return len(rows)

@@ -70,6 +70,8 @@ def explain(item: Known, visit: Sequence[Known]) -> Explanation:
     match item.state:
         case VisitState.DISPLAYED:
             return Explanation(Outcome.DISPLAYED)
+        case VisitState.NOT_DUE if any(found.state not in _NOTHING_DUE for found in item.standings):
+            pass  # a person released it since
         case VisitState.NOT_DUE | VisitState.WITHHELD | VisitState.WITHDRAWN:
             return Explanation(Outcome.NOT_DUE, reason=item.reason or str(item.state).upper())
     if received:
@@ -85,6 +87,9 @@ def explain(item: Known, visit: Sequence[Known]) -> Explanation:
         or _pending(item, standing, standings)
     )
 
+
+_NOTHING_DUE = (State.NOT_DUE, State.ACCEPTED)
+"""Where a revision stands of which nothing is due, with a reason: it is not sent, or its receipt is all."""
 
 _WAY = ("sign", AT_GATEWAY, BY_ITSELF)
 """The stages that hold, in the order of the flow: the furthest one counts."""
@@ -132,6 +137,7 @@ _NEXT = {
     VisitState.SIGNED: ("forward", "its turn"),
     VisitState.HELD: ("forward", "its turn"),  # its hold has ended, and the ledger has it not yet
     VisitState.ACCEPTED: ("publish", "its turn"),
+    VisitState.NOT_DUE: ("forward", "its turn"),
     VisitState.PUBLISHED: ("display", "the display side's acknowledgement"),
 }
 

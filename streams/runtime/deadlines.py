@@ -100,6 +100,8 @@ class DeadlineProcessor:
             ]
             await asyncio.gather(*sending)
             tracing.created(told)
+        except kafka.SPOILT:
+            raise  # ends the process: the next one has a new producer
         except kafka.AWAY as error:
             raise RetryLater(f"produce: {type(error).__name__}") from error
 

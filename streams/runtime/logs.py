@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from events.envelope import Event, event_id, traceparent
+from events.envelope import Event, event_id, traceparent, visit_key
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ def processed(event: Event, record: Any, outcome: str, seconds: float) -> None:
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        visit=getattr(event, "visit", event.key),
+        visit=visit_key(event),
         revision=event.revision,
         event_id=str(event_id(event)),
         trace_id=traceparent(event).split("-")[1],

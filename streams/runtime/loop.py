@@ -142,6 +142,8 @@ class Loop:
                     wait = 0.0
                 except RetryLater as trouble:
                     heed_cancellation()
+                    if isinstance(trouble.__cause__, kafka.SPOILT):
+                        raise  # the process builds everything anew, the producer too
                     wait = min(max(trouble.after, wait * 2), LONGEST_WAIT)
                     log.warning("batch comes again", stage=self._stage.name, cause=str(trouble), seconds=wait)
                     self._rewind(batch)

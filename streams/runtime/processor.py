@@ -168,7 +168,11 @@ def application(host: Host, processor: Processor, bootstrap: str, folder: Path, 
 
     async def agent(stream: Any) -> None:
         async for events in stream.take_events(BATCH, within=LINGER_SECONDS):
-            await _or_exit(partial(host.learn, [event.message for event in events]))
+            try:
+                await _or_exit(partial(host.learn, [event.message for event in events]))
+            except asyncio.CancelledError:
+                log.info("stopped amid a batch: its events come again")
+                os._exit(0)  # Faust acknowledges, and commits, what it cancels
 
     app.agent(topic, name=processor.name)(agent)
     for work, seconds in processor.timers.items():

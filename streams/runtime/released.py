@@ -31,6 +31,8 @@ class Released:
                 for kept in await self._holds.released(self._stage):
                     await self._producer.send_and_wait(kept.topic, key=kept.key, value=kept.value, headers=kept.headers)
                     await self._holds.gone(self._stage, kept)
+            except kafka.SPOILT as error:
+                raise RetryLater("released visits: the producer is spoilt, a new one is needed") from error
             except (RetryLater, *kafka.AWAY) as error:
                 heed_cancellation()
                 log.warning("released visits could not be brought back", stage=self._stage, error=type(error).__name__)

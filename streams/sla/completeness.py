@@ -41,20 +41,27 @@ def days(items: Iterable[Progress]) -> Counter[Day]:
 def outcomes(visit: Sequence[Progress]) -> list[Outcome]:
     """The one outcome of each revision of a visit, in their order."""
     known = [_known(item) for item in visit]
-    return [_outcome(item, explain(one, known).outcome) for item, one in zip(visit, known, strict=True)]
+    return [_outcome(item, explain(one, known).outcome, visit) for item, one in zip(visit, known, strict=True)]
 
 
-def _outcome(item: Progress, told: Outcome) -> Outcome:
-    replaced = told is Outcome.PENDING and Step.SUPERSEDED in item.steps
+def _outcome(item: Progress, told: Outcome, visit: Sequence[Progress]) -> Outcome:
+    """A newer revision that was rejected takes nobody's place, whatever was told before it was."""
+    newer = [other for other in visit if other.revision > item.revision]
+    in_vain = newer and all(Step.REJECTED in other.steps for other in newer)
+    replaced = told is Outcome.PENDING and Step.SUPERSEDED in item.steps and not in_vain
     return Outcome.SUPERSEDED if replaced else told
 
 
 def _known(item: Progress) -> Known:
-    states = [VisitState(step) for step in item.steps if step in _STATES]
+    steps = dict(item.steps)
+    not_due, refused = steps.get(Step.NOT_DUE), steps.get(Step.REFUSED)
+    if not_due and refused and refused > not_due:
+        del steps[Step.NOT_DUE]  # given up, then released by a person
+    states = [VisitState(step) for step in steps if step in _STATES]
     held = [
-        Standing(item.revision, stage, State.HELD, None, item.steps[step], 1)
+        Standing(item.revision, stage, State.HELD, None, steps[step], 1)
         for step, (stage, after) in _HELD.items()
-        if step in item.steps and not any(later in item.steps for later in after)
+        if step in steps and not any(later in steps for later in (*after, Step.NOT_DUE))
     ]
     state = max(states, key=_RANK.__getitem__, default=VisitState.CLOSED)
     return Known(item.ma_lk, item.revision, item.closed_at, True, state, standings=tuple(held))

@@ -7,7 +7,7 @@ from functools import singledispatch
 from typing import Any, Protocol
 
 from events.deadline import DeadlineChanged
-from events.envelope import Event, event_id
+from events.envelope import Event, event_id, visit_key
 from events.health_book import EntryOutcome, HealthBookDisplayed, HealthBookReminder
 from events.visit import (
     Finding,
@@ -57,8 +57,7 @@ def story_line(event: Event, happened_at: datetime, sent_at: datetime | None = N
 
 def visit_of(event: Event) -> tuple[str, str]:
     """Facility and MA_LK of the visit that any event of the bus is about."""
-    key = event.key.partition("|")[2] if isinstance(event, DeadlineChanged) else event.key
-    facility, _, ma_lk = key.partition("|")
+    facility, _, ma_lk = visit_key(event).partition("|")
     return facility, ma_lk
 
 

@@ -346,6 +346,46 @@ async def rows(database_url: str, facility: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.timeout(300)
+async def test_stopped_amid_a_batch_it_learns_the_batch_after_its_restart(
+    parts: Addresses, database_url: str, tmp_path: Path
+) -> None:
+    """Faust acknowledges what it cancels: a graceful stop must not lose what kill -9 does not."""
+    await topic_admin.apply(parts.kafka)
+    facility = f"{random.Random().randrange(100000):05d}"
+    async with Registry(parts.schema_registry) as registry:
+        for topic in TOPICS:
+            await registry.register(topic.name, topic.compatibility)
+        serde = Serde(registry)
+        await serde.prepare(VisitClosed, HealthBookDisplayed)
+        first = await process(parts, database_url, tmp_path)
+        events = closed_and_corrected(facility, "V1")
+        await send(parts, serde, events[:1])
+        await eventually(lambda: learned(database_url, facility, 1), timeout=90)
+        connection = await asyncpg.connect(database_url)
+        await connection.execute("begin")
+        await connection.execute("lock table deadline_facts in access exclusive mode")
+        await send(parts, serde, events[1:])
+
+        async def amid() -> bool:
+            waits = (
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            )
+            return bool(await connection.fetchval(waits))
+
+        await eventually(amid, timeout=60)
+        first.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(first.wait(), 60)
+        await connection.execute("rollback")
+        await connection.close()
+    second = await process(parts, database_url, tmp_path)
+    try:
+        await eventually(lambda: learned(database_url, facility, 2), timeout=90)
+    finally:
+        second.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(second.wait(), 30)
+
+
+@pytest.mark.timeout(300)
 async def test_killed_restarted_and_replayed_from_the_start_it_has_the_same_states(
     parts: Addresses, database_url: str, tmp_path: Path
 ) -> None:

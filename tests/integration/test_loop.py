@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import OutOfOrderSequenceNumber
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import generate_latest
 
@@ -132,6 +133,20 @@ async def test_a_trace_is_the_exemplar_of_its_stages_time(kafka: str, serde: Ser
     exposed = generate_latest(REGISTRY).decode()  # type: ignore[no-untyped-call]
     lines = [line for line in exposed.splitlines() if f'stage="{visit}"' in line]
     assert [line for line in lines if "_bucket" in line and re.search(r'# \{trace_id="[0-9a-f]{32}"\}', line)]
+
+
+async def test_a_producer_whose_sequence_has_a_gap_is_given_up(
+    kafka: str, serde: Serde, producer: Any, visit: str
+) -> None:
+    """No broker takes anything more from it: waiting would be for ever, and look like patience."""
+
+    def spoilt(event: VisitClosed) -> None:
+        raise RetryLater("produce: OutOfOrderSequenceNumber") from OutOfOrderSequenceNumber()
+
+    await send(producer, serde, closed(visit))
+    loop = Loop(Stage(visit, (VisitClosed,), (), Seen(visit, spoilt)), kafka, serde)
+    with pytest.raises(RetryLater, match="OutOfOrderSequenceNumber"):
+        await asyncio.wait_for(loop.run(), 60)
 
 
 async def test_what_was_not_committed_comes_again(kafka: str, serde: Serde, producer: Any, visit: str) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.contracts import ROOT
-from events.envelope import Event, event_id, headers, read_headers, traceparent
+from events.envelope import Event, event_id, headers, read_headers, traceparent, visit_key
 from events.health_book import EntryOutcome
 from events.registry import Registry
 from events.serde import SCHEMA_ID_HEADER, Serde, UndecodableError, from_record, parsed_schema, to_record
@@ -247,7 +247,7 @@ def test_the_events_of_one_revision_are_one_trace_and_each_is_its_span() -> None
         event: Event = example(f"{path.parent.name}/{path.stem}")
         found = re.fullmatch(r"00-([0-9a-f]{32})-([0-9a-f]{16})-01", traceparent(event))
         assert found is not None
-        visit = f"{getattr(event, 'visit', event.key)} {event.revision}"
+        visit = f"{visit_key(event)} {event.revision}"
         told.setdefault(visit, set()).add(found[1])
         assert found[2] != "0" * 16
     assert {len(traces) for traces in told.values()} == {1}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -103,6 +104,18 @@ def test_what_the_events_say_becomes_one_outcome(item: Progress, outcome: Outcom
 
 def test_a_newer_revision_supersedes() -> None:
     assert outcomes([at(Step.PUBLISHED), at(Step.ACCEPTED, revision=2)]) == [Outcome.SUPERSEDED, Outcome.PENDING]
+
+
+def test_a_newer_revision_that_was_rejected_supersedes_nothing_whenever_it_was_learned() -> None:
+    first = at(Step.SIGNED, Step.SUPERSEDED)
+    assert outcomes([first, at(Step.CLOSED, Step.REJECTED, revision=2)]) == [Outcome.PENDING, Outcome.REJECTED]
+
+
+def test_what_was_given_up_and_then_refused_was_refused() -> None:
+    (first,) = [at(Step.SIGNED, Step.FORWARD_HELD, Step.NOT_DUE)]
+    assert outcomes([first]) == [Outcome.NOT_DUE]
+    later = replace(first, steps={**first.steps, Step.REFUSED: max(first.steps.values()) + timedelta(hours=1)})
+    assert outcomes([later]) == [Outcome.REFUSED]
 
 
 def test_the_steps_of_every_stage_are_counted_at_it() -> None:

@@ -188,3 +188,11 @@ def test_an_outage_is_what_a_visit_waits_for_first() -> None:
     first, second = day.by_list([Closed("V1"), Closed("V2")]).rows
     assert first.explained.waits_for == "the end of outage 7, then its next attempt"
     assert second.explained.waits_for == "its turn"
+
+
+def test_what_was_given_up_and_released_waits_as_the_ledger_says() -> None:
+    given_up = known(VisitState.NOT_DUE, at("forward", State.NOT_DUE))
+    released = known(VisitState.NOT_DUE, at("forward", State.READY))
+    refused = known(VisitState.NOT_DUE, at("forward", State.REFUSED))
+    found = [explain(item, [item]).outcome for item in (given_up, released, refused)]
+    assert found == [Outcome.NOT_DUE, Outcome.PENDING, Outcome.REFUSED]

@@ -99,7 +99,7 @@ def test_a_long_queue_is_named_in_part(spool: Spool, monkeypatch: pytest.MonkeyP
     assert ([item.ma_lk for item in count.waiting], count.waiting_omitted) == (["V0", "V1"], 3)
 
 
-def test_a_spool_of_the_version_before_counts_from_now_on(tmp_path: Path) -> None:
+def test_a_spool_of_the_version_before_counts_what_waits_and_what_comes(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     put(spool, ("V1", "a"))
     spool.close()
@@ -109,7 +109,7 @@ def test_a_spool_of_the_version_before_counts_from_now_on(tmp_path: Path) -> Non
     assert 1 in UPGRADES
     spool = Spool(tmp_path)
     put(spool, ("V2", "a"))
-    assert counts(spool) == {date(2026, 11, 24): (1, ["V1", "V2"])}
+    assert counts(spool) == {date(2026, 11, 24): (2, ["V1", "V2"])}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
