@@ -128,9 +128,15 @@ async def running_system(home: Path, downloads: Path, **settings: str) -> AsyncI
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 90) == 0, log.read_text()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        if (
+            process.returncode is None
+        ):  # a failed test: the supervisor ends its children, which a killed one would leave
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 90)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
 
 
 def environment_of(home: Path, downloads: Path, **settings: str) -> dict[str, str]:
