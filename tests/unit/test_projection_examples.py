@@ -8,11 +8,11 @@ import fastavro
 import pytest
 
 import schemas
-from events.health_book import EntryState, HealthBookDisplayed, HealthBookEntry
+from events.health_book import EntryState, HealthBookDisplayed, HealthBookEntry, HealthBookReminder
 from events.serde import from_record, parsed_schema
 
 EXAMPLES = sorted((schemas.ROOT / "avro" / "examples").glob("health-book.*/*.json"))
-EVENTS = {event.topic: event for event in (HealthBookEntry, HealthBookDisplayed)}
+EVENTS = {event.topic: event for event in (HealthBookEntry, HealthBookDisplayed, HealthBookReminder)}
 
 
 def read(path: Path) -> Any:
