@@ -33,6 +33,8 @@ async def healthbook(*arguments: object, **settings: str) -> Answer:
 
 async def started(*arguments: object, **settings: str) -> Process:
     """The same, while it runs."""
-    given = {f"HEALTHBOOK_{name.upper()}": value for name, value in settings.items()}
+    # Nobody reads the pipes of one that goes on: a line for each event would fill them, and it would stand still.
+    quiet = {"log_level": "warning", **settings}
+    given = {f"HEALTHBOOK_{name.upper()}": value for name, value in quiet.items()}
     command = (sys.executable, "-m", "streams", *map(str, arguments))
     return await asyncio.create_subprocess_exec(*command, env={**os.environ, **given}, stdout=PIPE, stderr=PIPE)
