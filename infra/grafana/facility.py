@@ -13,7 +13,7 @@ def facility() -> Dashboard:
     activity = [
         graph("Since the last visit closed", Query(f"time() - {last}", "{{facility}}"), unit="s"),
         graph(
-            "Quiet against its habit",
+            "Quiet against its rhythm",
             Query(f"max by (facility) (healthbook_facility_silent{{{chosen}}}) or vector(0)", "{{facility}}"),
             limits=below(1),
         ),
@@ -32,7 +32,7 @@ def facility() -> Dashboard:
             "Facilities that ever sent", Query("count(healthbook_facility_last_event_timestamp_seconds)", "facilities")
         ),
         number(
-            "Quiet against their habit",
+            "Quiet against their rhythm",
             Query("sum(healthbook_facility_silent) or vector(0)", "facilities"),
             limits=below(1),
         ),

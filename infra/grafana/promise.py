@@ -36,7 +36,7 @@ def promise(budgets: dict[str, float]) -> Dashboard:
             about="Three quarters of their time are used; they can still be saved.",
         ),
         number(
-            "Will be late at the present pace",
+            "Will be late at the present drain rate",
             Query("sum by (clock) (healthbook_deadline_predicted_breaches)", "{{clock}}"),
             limits=below(1, 10),
         ),

@@ -143,6 +143,6 @@ def test_only_whole_hours_count() -> None:
 
 
 def test_a_silence_that_lasts_does_not_excuse_itself() -> None:
-    """Learned anew in the midst of it, the habit is what it was before."""
+    """Learned anew in the midst of it, the rhythm is what it was before."""
     arrivals = _arrivals(hospital, MONDAY - timedelta(weeks=6), MONDAY - timedelta(days=5), random.Random(1))
     assert rhythm_of(arrivals, MONDAY) == rhythm_of(arrivals, MONDAY - timedelta(days=5) + HOUR)
