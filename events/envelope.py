@@ -68,8 +68,13 @@ def traceparent(event: Event) -> str:
     Computed, as `event_id` is: whoever tells the event again says the same, so nothing has to be carried through ledger
     and outbox (docs/decisions/0022).
     """
-    trace = sha256(f"urn:healthbook:trace\x1f{event.revision}\x1f{visit_key(event)}".encode()).hexdigest()[:32]
+    trace = trace_id(visit_key(event), event.revision)
     return f"00-{trace}-{sha256(event_id(event).bytes).hexdigest()[:16]}-01"
+
+
+def trace_id(visit: str, revision: int) -> str:
+    """The trace of a visit's revision; `visit` is its key."""
+    return sha256(f"urn:healthbook:trace\x1f{revision}\x1f{visit}".encode()).hexdigest()[:32]
 
 
 def headers(event: Event, time: datetime) -> Headers:

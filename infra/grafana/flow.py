@@ -29,7 +29,7 @@ def flow() -> Dashboard:
             "Time an event takes, p95",
             *quantiles("healthbook_stage_duration_seconds", by="stage"),
             unit="s",
-            about="In OpenMetrics with exemplars: the trace of a slow one.",
+            about="Each dot is one batch, with the trace of an event in it.",
         ),
         graph(
             "Time an event takes, mean",

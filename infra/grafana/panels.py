@@ -50,21 +50,24 @@ Limits = Sequence[tuple[float | None, str]]
 
 @dataclass(frozen=True)
 class Query:
-    """PromQL and what its lines are called."""
+    """PromQL and what its lines are called; `exemplars`: a dot for single events, each leads to its trace."""
 
     expr: str
     legend: str = "__auto"
+    exemplars: bool = False
 
 
 def quantiles(metric: str, by: str = "") -> list[Query]:
-    """p50, p95 and p99 of a histogram; p95 of each `by`."""
+    """p50, p95 and p99 of a histogram; p95 of each `by`. With the exemplars, once: they are those of the buckets."""
     per = ", ".join(["le", by] if by else ["le"])
+    shares = (0.95,) if by else QUANTILES
     return [
         Query(
             f"histogram_quantile({share}, sum by ({per}) (rate({metric}_bucket[$__rate_interval])))",
             f"{{{{{by}}}}}" if by else f"p{share * 100:g}",
+            exemplars=share == shares[-1],
         )
-        for share in ((0.95,) if by else QUANTILES)
+        for share in shares
     ]
 
 
@@ -144,7 +147,8 @@ def dashboard(name: str, title: str, about: str, rows: Rows, *, facility: bool =
 
 
 def _target(query: Query, name: str) -> Dataquery:
-    return Dataquery().expr(query.expr).legend_format(query.legend).ref_id(name).datasource(PROMETHEUS)
+    target = Dataquery().expr(query.expr).legend_format(query.legend).ref_id(name).datasource(PROMETHEUS)
+    return target.exemplar(True) if query.exemplars else target
 
 
 def _thresholds(limits: Limits) -> ThresholdsConfig:

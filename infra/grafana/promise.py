@@ -83,6 +83,7 @@ def promise(budgets: dict[str, float]) -> Dashboard:
             *quantiles(_HISTOGRAM[clock]),
             unit="s",
             limits=below(TARGET[clock] * 0.75, TARGET[clock]),
+            about="Each dot is one visit, with its trace.",
         )
         for clock in TARGET
     ]

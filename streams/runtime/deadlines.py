@@ -7,33 +7,23 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from events.deadline import DeadlineState
 from events.envelope import Event, headers
 from events.serde import Serde
 from streams import tracing
 from streams.adapters import kafka
 from streams.adapters.deadline_news import PostgresNews
-from streams.adapters.deadlines import Change, PostgresDeadlines
+from streams.adapters.deadlines import PostgresDeadlines
 from streams.errors import RetryLater
-from streams.metrics import (
-    CLOSE_TO_RECEIPT,
-    DEADLINE_BREACHES,
-    DEADLINE_KEPT,
-    FACILITY_LAST_EVENT,
-    RECEIPT_TO_DISPLAY,
-)
+from streams.metrics import DEADLINE_BREACHES, DEADLINE_KEPT, FACILITY_LAST_EVENT
+from streams.runtime.deadline_counts import count
 from streams.runtime.deadline_gauges import Gauges
 from streams.runtime.loop import Received
 from streams.runtime.processor import Work, patiently
-from streams.sla.clocks import CLOSED_TO_RECEIPT, RECEIPT_TO_SHOWN
-from streams.sla.deadline import Deadline
 from streams.sla.facts import TELLING, facts_of
 
 LOOK_SECONDS = 1.0
 SUMMARY_SECONDS = 10.0
 PREDICT_SECONDS = 30.0
-
-_HISTOGRAMS = {CLOSED_TO_RECEIPT: CLOSE_TO_RECEIPT, RECEIPT_TO_SHOWN: RECEIPT_TO_DISPLAY}
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,7 @@ class DeadlineProcessor:
         """See Processor."""
         told = (facts_of(item.event, item.record.partition, item.record.offset) for item in batch)
         facts = [found for found in told if found is not None]
-        self._measure(await self._store.deadlines.learn(facts))
+        count(await self._store.deadlines.learn(facts))
         for found in facts:
             if found.closed_at is not None:
                 FACILITY_LAST_EVENT.labels(found.facility).set(found.closed_at.timestamp())
@@ -78,7 +68,7 @@ class DeadlineProcessor:
         """Moves the clocks whose time has come, tells what changed, offers again what was not acknowledged."""
         news = self._store.news
         while changes := await patiently(self._store.deadlines.look):
-            self._measure(changes)
+            count(changes)
         while told := await patiently(news.unannounced):
             await patiently(partial(self._produce, told))
             await patiently(partial(news.announced, told))
@@ -104,20 +94,3 @@ class DeadlineProcessor:
             raise  # ends the process: the next one has a new producer
         except kafka.AWAY as error:
             raise RetryLater(f"produce: {type(error).__name__}") from error
-
-    def _measure(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            before, after = change.before, change.after
-            if _broken(after) and (before is None or not _broken(before)):
-                DEADLINE_BREACHES.labels(after.clock).inc()
-            if after.state is DeadlineState.MET and (before is None or before.state is not DeadlineState.MET):
-                DEADLINE_KEPT.labels(after.clock).inc()
-            stopped = after.stopped_at if before is None or before.stopped_at is None else None
-            histogram = _HISTOGRAMS.get(after.clock)
-            if histogram and stopped is not None and after.state in (DeadlineState.MET, DeadlineState.BREACHED):
-                histogram.observe((stopped - after.started_at).total_seconds())
-
-
-def _broken(deadline: Deadline) -> bool:
-    """A provisional one may still turn out to be in time."""
-    return deadline.late and not deadline.provisional

@@ -202,6 +202,22 @@ async def test_every_panel_of_every_dashboard_has_data(prometheus: Prometheus) -
     await eventually(none_is_empty, timeout=60)
 
 
+async def test_durations_have_the_traces_that_the_topics_have(system: RunningSystem, prometheus: Prometheus) -> None:
+    asked = {query.expr: query for query in queries() if query.exemplars and query.dashboard == "promise"}
+    closed = {headers["traceparent"].split("-")[1] for _, headers in await system.committed("visit.closed.v1")}
+
+    async def found() -> bool:
+        for query in asked.values():
+            series = await prometheus.get("query_exemplars", query=concrete(query), start="0", end=str(2**33))
+            traces = {item["labels"]["trace_id"] for each in series for item in each["exemplars"]}
+            assert traces, query
+            assert traces <= closed
+        return True
+
+    assert len(asked) == 2
+    await eventually(found, timeout=60)
+
+
 def concrete(query: PanelQuery) -> str:
     """As Grafana would send it; the interval is long enough to hold the seeded run."""
     return query.expr.replace("$__rate_interval", "10m").replace("$facility", ".*")

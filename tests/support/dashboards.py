@@ -16,6 +16,7 @@ class PanelQuery:
     dashboard: str
     panel: str
     expr: str
+    exemplars: bool
 
     def __str__(self) -> str:
         return f"{self.dashboard} / {self.panel}: {self.expr}"
@@ -31,4 +32,4 @@ def queries() -> Iterator[PanelQuery]:
     for name, dashboard in dashboards().items():
         for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
-                yield PanelQuery(name, panel["title"], target["expr"])
+                yield PanelQuery(name, panel["title"], target["expr"], target.get("exemplar", False))

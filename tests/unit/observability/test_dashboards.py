@@ -65,6 +65,23 @@ def test_queries_ask_only_for_what_is_measured_or_recorded() -> None:
         assert asked <= known, f"{query}: {asked - known}"
 
 
+@pytest.mark.parametrize("metric", ["close_to_receipt", "receipt_to_display", "stage_duration"])
+def test_a_panel_of_durations_shows_the_exemplars_of_its_buckets_once(metric: str) -> None:
+    asked = [query for query in queries() if f"healthbook_{metric}_seconds_bucket" in query.expr]
+    panels = [(query.dashboard, query.panel) for query in asked]
+    assert asked
+    assert sorted((query.dashboard, query.panel) for query in asked if query.exemplars) == sorted(set(panels))
+
+
+def test_an_exemplar_leads_to_its_trace() -> None:
+    provisioned = REPOSITORY / "infra" / "grafana" / "provisioning" / "datasources" / "prometheus.yml"
+    (source,) = yaml.safe_load(provisioned.read_text("utf-8"))["datasources"]
+    (link,) = source["jsonData"]["exemplarTraceIdDestinations"]
+    assert (link["name"], link["url"]) == ("trace_id", "${HEALTHBOOK_TRACE_PAGES}$${__value.raw}")
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
+    assert compose["services"]["grafana"]["environment"]["HEALTHBOOK_TRACE_PAGES"]
+
+
 def test_uids_and_refs_are_unique() -> None:
     uids = [found["uid"] for found in dashboards().values()]
     assert len(set(uids)) == len(uids) == len(ORDER)
