@@ -42,6 +42,21 @@ insert into completeness as known (facility, day, outcome, revisions)
 select * from unnest($1::text[], $2::date[], $3::text[], $4::bigint[])
 on conflict (facility, day, outcome) do update set revisions = known.revisions + excluded.revisions
 """
+# All revisions of a visit go together: one says what became of another.
+_FORGET = """
+with quiet as (
+    select facility, ma_lk from flow_facts as fact
+    where first_at < $1 and last_at < $1 and not exists (
+        select from flow_facts as other
+        where (other.facility, other.ma_lk) = (fact.facility, fact.ma_lk) and other.last_at >= $1
+    )
+    order by first_at limit $2
+)
+delete from flow_facts where (facility, ma_lk) in (select facility, ma_lk from quiet)
+"""
+_FORGET_DAYS = """
+delete from completeness where ctid = any(array(select ctid from completeness where day < $1 limit $2))
+"""
 _FLOW = """
 select step, sum(revisions)::bigint as day, coalesce(sum(revisions) filter (where hour >= $2), 0)::bigint as hour
 from flow_hour where hour >= $1 and hour < $3 group by step
@@ -69,6 +84,20 @@ class PostgresFlow:
     async def learn(self, told: Sequence[Progress], counts: Sequence[DayCounted]) -> None:
         """Adds what was told; a repeat changes nothing."""
         await patiently(lambda: self._learn(told, counts), "database")
+
+    async def forget(self, before: datetime, most: int) -> None:
+        """Takes out facts of visits of which nothing was told since, and the outcomes of days before; not their hours.
+
+        About so many rows at once. A count that anybody reads stays as it is.
+        """
+
+        async def forget() -> None:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute("select pg_advisory_xact_lock($1)", _ONE_AT_A_TIME)
+                await connection.execute(_FORGET, before, most)
+                await connection.execute(_FORGET_DAYS, before.date(), most)
+
+        await patiently(forget, "database")
 
     async def flow(self, day_ago: datetime, hour_ago: datetime, until: datetime) -> list[asyncpg.Record]:
         """By `step`: how many revisions took it since `day_ago` (`day`) and since `hour_ago` (`hour`)."""

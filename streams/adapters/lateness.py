@@ -12,7 +12,7 @@ from streams.adapters.deadlines import deadline_of
 from streams.adapters.outages import overlapping
 from streams.adapters.postgres import patiently
 from streams.domain.lateness import Cause, Course, cause_of
-from streams.domain.outage import Subject
+from streams.domain.outage import Side
 from streams.sla.deadline import Deadline
 
 Visit = tuple[str, str]
@@ -61,7 +61,7 @@ async def causes(
     visits = sorted({(item.facility, item.ma_lk) for item in late})
     lines, attempts, decisions = [await _told(pool, query, visits) for query in (_LINES, _ATTEMPTS, _DECISIONS)]
     until = max(item.stopped_at or now for item in late)
-    outages = await overlapping(pool, list(Subject), min(item.started_at for item in late), until)
+    outages = await overlapping(pool, list(Side), min(item.started_at for item in late), until)
 
     def course(item: Deadline) -> Course:
         visit = item.facility, item.ma_lk

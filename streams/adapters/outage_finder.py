@@ -13,7 +13,7 @@ order by coalesce(until_at, 'infinity') desc, id desc limit 1
 _FAILED = "result = any($1::text[]) and code <> all($2::text[])"
 _ANSWERED = "http_status is not null and result <> all($1::text[])"
 
-# What failed within an announced window, or before it and was not followed by an answer, shows nothing new. $3: since
+# What failed within a maintenance, or before it and was not followed by an answer, shows nothing new. $3: since
 # when the outage lasts that lasts now.
 _EVIDENCE = f"""
 with quiet as (
@@ -45,11 +45,11 @@ group by result, code, http_status order by attempts desc, code
 """  # noqa: S608
 _BEGIN = f"""
 insert into outage (subject, from_at, until_at, found_by, cause, proof)
-values ('gateway', $1, $2, 'breaker', $3, $4::jsonb) returning {COLUMNS}
+values ('gateway', $1, $2, 'attempts', $3, $4::jsonb) returning {COLUMNS}
 """  # noqa: S608
 _CHANGE = f"""
 update outage set from_at = $2, until_at = $3, proof = $5::jsonb,
-    cause = case when found_by = 'breaker' then $4 else cause end
+    cause = case when found_by = 'attempts' then $4 else cause end
 where id = $1 and (from_at, until_at, proof) is distinct from ($2, $3, $5::jsonb) returning {COLUMNS}
 """  # noqa: S608
 _BY = (list(NO_ANSWER), list(OUR_OWN))

@@ -11,10 +11,8 @@ import asyncpg
 from streams.adapters.outbox import Connection
 from streams.adapters.postgres import patiently
 from streams.domain.held import RefusedError
-from streams.domain.outage import DELAYED, Failures, FoundBy, Outage, Subject, Told, end
-
-AT_RISK = 0.75
-"""Share of a clock's time after which a wait counts as a delay."""
+from streams.domain.outage import DELAYED, Failures, FoundBy, Outage, Side, Told, end
+from streams.sla.clocks import shipped, versions
 
 LOCK = 0x6F7574616765  # advisory lock: two must not write about the same outage at once
 
@@ -45,34 +43,42 @@ _CLOSE = "update outage set until_at = $2 where id = $1"
 _NOTE = "insert into outage_act (outage, act, actor, reason) values ($1, $2, $3, $4)"
 _ACTS = "select act, actor, reason, acted_at from outage_act where outage = $1 order by id"
 
-# A visit waited for an outage when they share some time, and its clock was past AT_RISK when the wait was over.
-_DELAYED = f"""
-    from deadline join unnest($1::text[], $2::text[]) as delays (subject, clock) using (clock)
-    join outage using (subject)
-    where outage.from_at < coalesce(stopped_at, statement_timestamp())
-        and coalesce(outage.until_at, statement_timestamp()) > started_at
-        and outage.until_at is distinct from outage.from_at
-        and (outage.facility is null or outage.facility = deadline.facility)
-        and coalesce(stopped_at, statement_timestamp()) >= started_at + (due_at - started_at) * {AT_RISK}
+
+def _waited(from_at: str, until_at: str, facility: str) -> str:
+    """A clock waited for an outage when they share some time, and it was at risk when the wait was over.
+
+    When a clock began and when it stopped are both in an index: which of them finds fewer depends on the outage's age.
+    """
+    return f"""
+        coalesce(stopped_at, 'infinity') > {from_at} and {from_at} < statement_timestamp()
+        and started_at < coalesce({until_at}, statement_timestamp()) and {until_at} is distinct from {from_at}
+        and coalesce({facility} = deadline.facility, true)
+        and coalesce(stopped_at, statement_timestamp()) >= started_at + (due_at - started_at) * at_risk / 100
 """
-_VISITS = f"""
-select deadline.facility, ma_lk, revision, clock, state, started_at, due_at, stopped_at, late {_DELAYED}
-    and outage.id = $3 order by due_at, deadline.facility, ma_lk, revision limit $4
+
+
+_OF_ONE = f"""
+from deadline join unnest($1::text[], $2::int[]) as delayed (clock, at_risk) using (clock)
+where {_waited("$3::timestamptz", "$4::timestamptz", "$5::text")}
 """
-_COUNT = f"select count(*) as waited, count(*) filter (where late) as late {_DELAYED} and outage.id = $3"
+DELAYED_VISITS = f"""
+select facility, ma_lk, revision, clock, state, started_at, due_at, stopped_at, late {_OF_ONE}
+order by due_at, facility, ma_lk, revision limit $6
+"""
+_COUNT = f"select count(*) as waited, count(*) filter (where late) as late {_OF_ONE}"
 _OF_VISIT = f"""
-select revision, clock, late, outage.id as outage, subject, outage.announced, from_at, until_at {_DELAYED}
-    and deadline.facility = $3 and ma_lk = $4 order by revision, from_at, clock
-"""
-_DELAYS = (
-    [str(subject) for subject, clocks in DELAYED.items() for _ in clocks],
-    [clock for clocks in DELAYED.values() for clock in clocks],
-)
+select revision, clock, late, outage.id as outage, subject, outage.announced, from_at, until_at
+from deadline join unnest($1::text[], $2::text[], $3::int[]) as delayed (subject, clock, at_risk) using (clock)
+    join outage using (subject)
+where deadline.facility = $4 and ma_lk = $5 and {_waited("outage.from_at", "outage.until_at", "outage.facility")}
+order by revision, from_at, clock
+"""  # noqa: S608
+_AT_RISK = {clock: versions(clock, shipped())[-1].at_risk for clocks in DELAYED.values() for clock in clocks}
 
 
 async def overlapping(
     pool: "asyncpg.Pool[asyncpg.Record]",
-    subjects: Collection[Subject],
+    subjects: Collection[Side],
     since: datetime,
     until: datetime,
     facility: str | None = None,
@@ -92,7 +98,7 @@ async def running(pool: "asyncpg.Pool[asyncpg.Record]") -> list[Outage]:
 
 
 async def listed(
-    pool: "asyncpg.Pool[asyncpg.Record]", subject: Subject | None, since: datetime, limit: int
+    pool: "asyncpg.Pool[asyncpg.Record]", subject: Side | None, since: datetime, limit: int
 ) -> list[Outage]:
     """Outages that were not over at `since`, the newest first. Raises RetryLater."""
     rows = await patiently(lambda: pool.fetch(_LISTED, subject, since, limit), "database")
@@ -111,21 +117,29 @@ async def acts(pool: "asyncpg.Pool[asyncpg.Record]", number: int) -> list[dict[s
 
 
 async def delayed(
-    pool: "asyncpg.Pool[asyncpg.Record]", number: int, limit: int
+    pool: "asyncpg.Pool[asyncpg.Record]", outage: Outage, limit: int
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """The clocks that waited for an outage: how many, how many late, and the first of them. Raises RetryLater."""
 
     async def ask() -> tuple[dict[str, int], list[dict[str, Any]]]:
-        rows = await pool.fetch(_VISITS, *_DELAYS, number, limit)
-        count = await pool.fetchrow(_COUNT, *_DELAYS, number)
+        rows = await pool.fetch(DELAYED_VISITS, *which(outage), limit)
+        count = await pool.fetchrow(_COUNT, *which(outage))
         return dict(count or {}), [dict(row) for row in rows]
 
     return await patiently(ask, "database")
 
 
+def which(outage: Outage) -> tuple[Any, ...]:
+    """The outage as DELAYED_VISITS asks for it."""
+    clocks = DELAYED[outage.subject]
+    return list(clocks), [_AT_RISK[clock] for clock in clocks], outage.from_at, outage.until_at, outage.facility
+
+
 async def waited_for(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> list[dict[str, Any]]:
     """The outages for which the clocks of one visit waited. Raises RetryLater."""
-    rows = await patiently(lambda: pool.fetch(_OF_VISIT, *_DELAYS, facility, ma_lk), "database")
+    delayed = [(str(side), clock, _AT_RISK[clock]) for side, clocks in DELAYED.items() for clock in clocks]
+    columns = [list(column) for column in zip(*delayed, strict=True)]
+    rows = await patiently(lambda: pool.fetch(_OF_VISIT, *columns, facility, ma_lk), "database")
     return [dict(row) for row in rows]
 
 
@@ -150,7 +164,7 @@ async def open_outage(
 async def close_outage(
     pool: "asyncpg.Pool[asyncpg.Record]", number: int, at: datetime | None, actor: str, reason: str, *, dry_run: bool
 ) -> Outage:
-    """Ends an outage, or cancels a window that has not begun, with who and why. Raises RefusedError, RetryLater."""
+    """Ends an outage, or cancels a maintenance before it begins, with who and why. Raises RefusedError, RetryLater."""
 
     async def work(connection: Connection) -> Outage:
         found = await _found(connection, number)
@@ -166,7 +180,7 @@ def outage(row: asyncpg.Record) -> Outage:
     """A row with COLUMNS."""
     return Outage(
         **{name: row[name] for name in ("id", "facility", "announced", "from_at", "until_at", "cause")},
-        subject=Subject(row["subject"]),
+        subject=Side(row["subject"]),
         found_by=FoundBy(row["found_by"]),
         proof=tuple(_failures(item) for item in json.loads(row["proof"])),
     )

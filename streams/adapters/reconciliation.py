@@ -19,7 +19,7 @@ from streams.adapters.postgres import patiently
 from streams.domain.dead_letter import Letter, Order
 from streams.domain.dossier.moments import VIETNAM
 from streams.domain.held import Standing
-from streams.domain.outage import Outage, Subject
+from streams.domain.outage import Outage, Side
 from streams.domain.outcome import DeadEnd, Known
 from streams.domain.reconciliation import Day, Spooled
 from streams.domain.story import VisitState, state_of
@@ -97,7 +97,7 @@ async def open_letters(
     ]
 
 
-_STOPPED_BY = {Subject.GATEWAY: ("forward",), Subject.DISPLAY: ("display",), Subject.US: ("forward", "display")}
+_STOPPED_BY = {Side.GATEWAY: ("forward",), Side.DISPLAY: ("display",), Side.US: ("forward", "display")}
 
 
 def _stopped(item: Outage) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from streams.cli.acts import act_options
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.cli.visit import with_database
 from streams.domain.held import RefusedError
-from streams.domain.outage import Outage, Subject, Told
+from streams.domain.outage import Outage, Side, Told
 from streams.domain.vietnam import VIETNAM, local
 
 _LISTED = ("outage", "subject", "facility", "phase", "from (Vietnam)", "until (Vietnam)", "found by", "cause")
@@ -37,13 +37,15 @@ class Moment(click.ParamType):
 
 
 @click.command("open")
-@click.option("--subject", type=click.Choice([str(subject) for subject in Subject]), required=True, help="Who is out.")
+@click.option("--subject", type=click.Choice([str(subject) for subject in Side]), required=True, help="Who is out.")
 @click.option("--facility", help="Whose HIS it is (with --subject his).")
 @click.option(
     "--from", "from_at", type=Moment(), help="When it begins, Vietnamese time or with a zone.  [default: now]"
 )
 @click.option("--until", "until_at", type=Moment(), help="When it ends; without it, it lasts until it is closed.")
-@click.option("--announced", is_flag=True, help="A window told beforehand: nothing is sent to the gateway meanwhile.")
+@click.option(
+    "--announced", is_flag=True, help="A maintenance, told beforehand: nothing is sent to the gateway meanwhile."
+)
 @act_options
 @output_option
 def outage_open(
@@ -57,12 +59,12 @@ def outage_open(
     dry_run: bool,
     output: str,
 ) -> None:
-    """Writes an outage down: one that lasts, one that is over (--from, --until), or a window that is --announced.
+    """Writes an outage down: one that lasts, one that is over (--from, --until), or a maintenance (--announced).
 
     Outages of the gateway are found without a hand too. Exit 1 when the ledger says so already.
     """
     now = datetime.now(UTC)
-    told = Told(Subject(subject), facility, from_at or now, until_at, announced)
+    told = Told(Side(subject), facility, from_at or now, until_at, announced)
     if wrong := told.wrong(now):
         raise click.UsageError(wrong[0].upper() + wrong[1:] + ".")
 
@@ -78,7 +80,7 @@ def outage_open(
 @act_options
 @output_option
 def outage_close(number: int, at: datetime | None, reason: str, actor: str, dry_run: bool, output: str) -> None:
-    """Ends an outage; a window ends early, or is cancelled before it began. Exit 1 when it is over already.
+    """Ends an outage; a maintenance ends early, or is cancelled before it began. Exit 1 when it is over already.
 
     One that attempts show comes back while they go on to fail.
     """
@@ -90,16 +92,16 @@ def outage_close(number: int, at: datetime | None, reason: str, actor: str, dry_
 
 
 @click.command("list")
-@click.option("--subject", type=click.Choice([str(subject) for subject in Subject]), help="Only who is out.")
+@click.option("--subject", type=click.Choice([str(subject) for subject in Side]), help="Only who is out.")
 @click.option("--since", type=Moment(), help="Only what was not over then.  [default: 30 days ago]")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True)
 @output_option
 def outage_list(subject: str | None, since: datetime | None, limit: int, output: str) -> None:
-    """Lists outages and announced windows, the newest first."""
+    """Lists outages and maintenances, the newest first."""
     begin = since or datetime.now(UTC) - timedelta(days=30)
 
     async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> list[Outage]:
-        return await outages.listed(pool, Subject(subject) if subject else None, begin, limit)
+        return await outages.listed(pool, Side(subject) if subject else None, begin, limit)
 
     found = with_database(ask)
     emit_rows([_told(outage) if output == "json" else _row(outage) for outage in found], _LISTED, output)
@@ -118,7 +120,7 @@ def outage_show(number: int, limit: int, output: str) -> None:
         found = await outages.one(pool, number)
         if found is None:
             return None
-        count, visits = await outages.delayed(pool, number, limit)
+        count, visits = await outages.delayed(pool, found, limit)
         return {"outage": found, "acts": await outages.acts(pool, number), "count": count, "visits": visits}
 
     told = with_database(ask)

@@ -20,7 +20,7 @@ from streams.config import Settings
 from streams.console.pages import HEADERS, HERE, page, today
 from streams.domain.dead_letter import Order
 from streams.domain.held import waits_for
-from streams.domain.outage import Subject
+from streams.domain.outage import Side
 from streams.domain.submission import State
 from streams.domain.vietnam import VIETNAM
 from streams.errors import RetryLater
@@ -118,7 +118,7 @@ class Console:
             self._overview.waiting(),
             self._overview.nearest(8),
             self._overview.league(since, since + DAY, "", (), 10, 0),
-            outages.overlapping(self._pool, list(Subject), since, since + 7 * DAY),
+            outages.overlapping(self._pool, list(Side), since, since + 7 * DAY),
         )
         return {
             "promises": promises,

@@ -8,23 +8,13 @@ most of the time is the cause.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
 from events.health_book import HealthBookDisplayed, HealthBookEntry
 from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitSigned
 from streams.domain.gateway_result import ResultClass
-from streams.domain.outage import Outage, Subject
-
-
-class Side(StrEnum):
-    """Whose turn it was."""
-
-    HIS = "his"
-    US = "us"
-    GATEWAY = "gateway"
-    DISPLAY = "display"
+from streams.domain.outage import Outage, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +49,7 @@ _REASONS = (
         "the gateway's answer was lost; the receipt was learnt late",
     ),
     Reason("GATEWAY_OUTAGE", Side.GATEWAY, "Cổng BHXH ngừng hoạt động", "the gateway was out"),
-    Reason("GATEWAY_WINDOW", Side.GATEWAY, "Cổng BHXH bảo trì theo thông báo", "the gateway's announced window"),
+    Reason("GATEWAY_MAINTENANCE", Side.GATEWAY, "Cổng BHXH bảo trì theo thông báo", "the gateway's maintenance"),
     Reason("GATEWAY_HOLD", Side.GATEWAY, "Cổng BHXH không nhận, chờ người xử lý", "held by the gateway's answer"),
     Reason("DISPLAY_SILENT", Side.DISPLAY, "VNeID chưa xác nhận hiển thị", "the display side did not acknowledge it"),
     Reason("DISPLAY_LATE", Side.DISPLAY, "VNeID hiển thị muộn", "the display side showed it late"),
@@ -68,17 +58,17 @@ _REASONS = (
 REASONS: Mapping[str, Reason] = {reason.code: reason for reason in _REASONS}
 """Every cause by its code; a code never changes its meaning."""
 
-_OUTAGE_OF: Mapping[Subject, str] = {
-    Subject.HIS: "HIS_OUTAGE",
-    Subject.US: "OUR_OUTAGE",
-    Subject.GATEWAY: "GATEWAY_OUTAGE",
-    Subject.DISPLAY: "DISPLAY_OUTAGE",
+_OUTAGE_OF: Mapping[Side, str] = {
+    Side.HIS: "HIS_OUTAGE",
+    Side.US: "OUR_OUTAGE",
+    Side.GATEWAY: "GATEWAY_OUTAGE",
+    Side.DISPLAY: "DISPLAY_OUTAGE",
 }
-_EXPLAINS: Mapping[Subject, frozenset[str]] = {
-    Subject.HIS: frozenset({"HANDED_OVER_LATE", "CORRECTED_LATE"}),
-    Subject.US: frozenset({"PROCESSED_LATE", "SENT_LATE", "PUBLISHED_LATE"}),
-    Subject.GATEWAY: frozenset({"SENT_LATE", "GATEWAY_SLOW", "GATEWAY_NO_RECEIPT"}),
-    Subject.DISPLAY: frozenset({"DISPLAY_SILENT", "DISPLAY_LATE"}),
+_EXPLAINS: Mapping[Side, frozenset[str]] = {
+    Side.HIS: frozenset({"HANDED_OVER_LATE", "CORRECTED_LATE"}),
+    Side.US: frozenset({"PROCESSED_LATE", "SENT_LATE", "PUBLISHED_LATE"}),
+    Side.GATEWAY: frozenset({"SENT_LATE", "GATEWAY_SLOW", "GATEWAY_NO_RECEIPT"}),
+    Side.DISPLAY: frozenset({"DISPLAY_SILENT", "DISPLAY_LATE"}),
 }
 """Which waits an outage of a subject explains."""
 
@@ -220,8 +210,8 @@ def _holds(course: Course) -> Iterable[Piece]:
 
 
 def _out(outage: Outage, now: datetime) -> Piece:
-    window = outage.announced and outage.subject is Subject.GATEWAY
-    code = "GATEWAY_WINDOW" if window else _OUTAGE_OF[outage.subject]
+    maintenance = outage.announced and outage.subject is Side.GATEWAY
+    code = "GATEWAY_MAINTENANCE" if maintenance else _OUTAGE_OF[outage.subject]
     return Piece(outage.from_at, outage.until_at or now, code)
 
 

@@ -26,8 +26,8 @@ FLAPPING = timedelta(minutes=5)
 """An outage that is back within this time had not ended."""
 
 
-class Subject(StrEnum):
-    """Who is out."""
+class Side(StrEnum):
+    """Who can be out, and whose turn it can be."""
 
     GATEWAY = "gateway"
     DISPLAY = "display"
@@ -36,7 +36,9 @@ class Subject(StrEnum):
 
 
 class FoundBy(StrEnum):
-    BREAKER = "breaker"
+    """The attempts of all dispatchers together showed it, or a person told it."""
+
+    ATTEMPTS = "attempts"
     PERSON = "person"
 
 
@@ -49,15 +51,15 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
-DELAYED: Mapping[Subject, tuple[str, ...]] = {
-    Subject.GATEWAY: ("closed-to-receipt",),
-    Subject.DISPLAY: ("receipt-to-shown",),
-    Subject.HIS: ("closed-to-receipt",),
-    Subject.US: ("closed-to-receipt", "receipt-to-shown"),
+DELAYED: Mapping[Side, tuple[str, ...]] = {
+    Side.GATEWAY: ("closed-to-receipt",),
+    Side.DISPLAY: ("receipt-to-shown",),
+    Side.HIS: ("closed-to-receipt",),
+    Side.US: ("closed-to-receipt", "receipt-to-shown"),
 }
 """The clocks that run on while a subject is out."""
 
-AT_GATEWAY = (Subject.GATEWAY, Subject.US)
+AT_GATEWAY = (Side.GATEWAY, Side.US)
 """Whose outages keep a visit from being sent."""
 
 
@@ -79,7 +81,7 @@ class Outage:
     """A line of the ledger; all instants aware. `until_at` None: it lasts."""
 
     id: int
-    subject: Subject
+    subject: Side
     facility: str | None
     announced: bool
     from_at: datetime
@@ -99,7 +101,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the attempts of all dispatchers say, oldest first, outside of announced windows.
+    """What the attempts of all dispatchers say, oldest first, outside of maintenance.
 
     `failing`: different visits that got no answer since the gateway's last one, the first of them at `failing_since`.
     `answered_at`: the first answer that came after the failures of the outage that lasts; None while none has.
@@ -163,7 +165,7 @@ def time_out(outages: Iterable[Outage], since: datetime, until: datetime) -> tim
 class Told:
     """An outage as a person tells it: it lasts (`until_at` None), is over, or is announced."""
 
-    subject: Subject
+    subject: Side
     facility: str | None
     from_at: datetime
     until_at: datetime | None
@@ -171,7 +173,7 @@ class Told:
 
     def wrong(self, now: datetime) -> str | None:
         """What cannot be meant, and how to say it; None when nothing is."""
-        if (self.subject is Subject.HIS) != (self.facility is not None):
+        if (self.subject is Side.HIS) != (self.facility is not None):
             return (
                 "an outage of a HIS is that of one facility, others are of none: give --facility with his, only there"
             )
@@ -179,7 +181,7 @@ class Told:
             return "it ends before it begins"
         if self.announced:
             ahead = self.until_at is not None and self.until_at > now
-            return None if ahead else "an announced window has an end that is still to come: give --until"
+            return None if ahead else "a maintenance has an end that is still to come: give --until"
         if self.from_at > now or (self.until_at is not None and self.until_at > now):
             return "what is still to come can only be announced: give --announced"
         return None

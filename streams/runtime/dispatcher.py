@@ -104,7 +104,7 @@ class Dispatcher:
     async def _claim(self) -> list[Submission]:
         now = time.monotonic()
         position = self._breakers.gateway(now)
-        BREAKER_OPEN.set(self._breakers.away(now) and not self._watch.window)
+        BREAKER_OPEN.set(self._breakers.away(now) and not self._watch.maintenance)
         free = self._parallel - len(self._in_flight)
         if position is not Position.CLOSED:
             free = 1 if position is Position.HALF_OPEN and not self._in_flight else 0

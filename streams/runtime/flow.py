@@ -17,16 +17,20 @@ from streams.domain.outcome import Outcome
 from streams.metrics import COMPLETENESS, COMPLETENESS_MISSING, FACILITY_SILENT, FLOW_EVENTS
 from streams.runtime.loop import Received
 from streams.runtime.processor import Work
-from streams.sla.flow import PASSING, STAGE, progress
+from streams.sla.flow import FIGURED, PASSING, STAGE, progress
 from streams.sla.silence import IsWorkingDay, is_silent, missed, ordinary_slots, slots_until
 
 COUNT_SECONDS = 10.0
 LISTEN_SECONDS = 60.0
 LEARN_SECONDS = 30.0
+FORGET_SECONDS = 10.0
 
 _WEEK = timedelta(days=7)
 _LEARNED_FOR = timedelta(days=1)
 _AT_ONCE = 200
+_FORGOTTEN_AT_ONCE = 1000
+_KEPT = FIGURED + timedelta(days=1)
+"""Facts are kept for longer than events are learnt: so a replay never meets a visit that was forgotten."""
 _MOST_FACILITIES = 500
 """With a metric of its own that something of it is missing; `facility reconcile` tells of all."""
 
@@ -48,12 +52,18 @@ class FlowProcessor:
     @property
     def timers(self) -> Mapping[Work, float]:
         """See Processor."""
-        return {self.count: COUNT_SECONDS, self.listen: LISTEN_SECONDS, self.learn_rhythms: LEARN_SECONDS}
+        return {
+            self.count: COUNT_SECONDS,
+            self.listen: LISTEN_SECONDS,
+            self.learn_rhythms: LEARN_SECONDS,
+            self.forget: FORGET_SECONDS,
+        }
 
     async def learn(self, batch: Sequence[Received[Any]]) -> None:
-        """See Processor."""
+        """See Processor. What is too old for any figure is passed over."""
+        since = datetime.now(UTC) - FIGURED
         counts = [item.event for item in batch if isinstance(item.event, DayCounted)]
-        passing = [item for item in batch if not isinstance(item.event, DayCounted)]
+        passing = [item for item in batch if not isinstance(item.event, DayCounted) and item.timestamp >= since]
         told = [found for item in passing if (found := progress(item.event, item.timestamp)) is not None]
         await self._flow.learn(told, counts)
 
@@ -97,6 +107,10 @@ class FlowProcessor:
         now = datetime.now(UTC)
         hours = ordinary_slots(now, self._is_working_day)
         await self._rhythms.learn(hours, now - _LEARNED_FOR, now, _AT_ONCE)
+
+    async def forget(self) -> None:
+        """Takes out what no figure needs any more, a little at a time."""
+        await self._flow.forget(datetime.now(UTC) - _KEPT, _FORGOTTEN_AT_ONCE)
 
 
 class Shown:

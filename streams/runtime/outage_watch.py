@@ -7,7 +7,7 @@ import structlog
 
 from streams.adapters.outage_finder import OutageFinder
 from streams.adapters.outages import running
-from streams.domain.outage import Outage, Subject
+from streams.domain.outage import Outage, Side
 from streams.metrics import OUTAGE_OPEN
 from streams.runtime.breakers import Breakers
 
@@ -26,8 +26,8 @@ class OutageWatch:
         self._pool = pool
         self._finder = OutageFinder(pool)
         self._breakers = breakers
-        self.window = False
-        """An announced window of the gateway lasts: nobody has to look although nothing is sent."""
+        self.maintenance = False
+        """A maintenance of the gateway lasts: nobody has to look although nothing is sent."""
 
     async def begin(self) -> None:
         """A dispatcher that starts in an outage asks with one send whether it is over, not with all at once."""
@@ -39,9 +39,9 @@ class OutageWatch:
         outages = await running(self._pool)
         _tell(outages)
         now, gateway = time.monotonic(), _of_gateway(outages)
-        self.window = any(outage.announced for outage in gateway)
-        if self.window:
-            self._breakers.doubt(now)  # what is sent first when the window ends finds out whether all may follow
+        self.maintenance = any(outage.announced for outage in gateway)
+        if self.maintenance:
+            self._breakers.doubt(now)  # what is sent first when it ends finds out whether all may follow
         elif self._breakers.failing(now) or any(outage.proof for outage in gateway):
             changed = await self._finder.look(failing=self._breakers.failing(now))
             if changed is not None:
@@ -50,11 +50,11 @@ class OutageWatch:
 
 
 def _of_gateway(outages: list[Outage]) -> list[Outage]:
-    return [outage for outage in outages if outage.subject is Subject.GATEWAY]
+    return [outage for outage in outages if outage.subject is Side.GATEWAY]
 
 
 def _tell(outages: list[Outage]) -> None:
     running_now = {(outage.subject, outage.announced) for outage in outages}
-    for subject in Subject:
+    for subject in Side:
         for announced in (True, False):
             OUTAGE_OPEN.labels(subject, str(announced).lower()).set((subject, announced) in running_now)

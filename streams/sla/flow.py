@@ -7,7 +7,7 @@ counted from them (`hours`, `streams/sla/completeness.py`) is the same too.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import singledispatch
 from typing import Any
@@ -66,6 +66,9 @@ STAGE = {
     Step.LATE_VERDICT: "verdict",
 }
 """The stage at which a step happens; what a clock tells happens at none."""
+
+FIGURED = timedelta(weeks=9)
+"""How old a step may be that some figure still counts: what the rhythms are learned from (`silence.py`), and a week."""
 
 Revision = tuple[str, str, int]
 Hour = tuple[str, Step, datetime]

@@ -209,7 +209,7 @@ async def test_an_officer_finds_a_facilitys_visit_and_reads_its_story(story: Sto
 async def test_an_officer_sees_the_outage_and_who_was_late(story: Story, open_page: Open) -> None:
     await every_state(story)
     await story.pool.execute(
-        "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'breaker', 'UNKNOWN')",
+        "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'attempts', 'UNKNOWN')",
         story.now - timedelta(minutes=39),
     )
     page = await open_page("/?lang=en")

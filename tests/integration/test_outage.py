@@ -1,6 +1,7 @@
 """Outages of the gateway: found in the attempts, told by people, waited for by visits."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -8,9 +9,9 @@ import asyncpg
 import pytest
 
 from streams.adapters.deadlines import PostgresDeadlines
-from streams.adapters.outages import listed, open_outage, running
+from streams.adapters.outages import DELAYED_VISITS, listed, open_outage, running, which
 from streams.adapters.timeline import PostgresTimeline
-from streams.domain.outage import FoundBy, Outage, Phase, Subject, Told
+from streams.domain.outage import FoundBy, Outage, Phase, Side, Told
 from streams.metrics import BREAKER_OPEN, OUTAGE_OPEN
 from streams.sla.clocks import shipped
 from streams.sla.facts import Facts
@@ -24,6 +25,9 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Command: TypeAlias = Callable[..., Awaitable[Answer]]
 SECOND = timedelta(seconds=1)
 WHY = ("--reason", "the insurer wrote", "--actor", "ngoc", "--output", "json")
+LONG_AGO = Outage(1, Side.DISPLAY, None, False, datetime(2026, 1, 1, tzinfo=UTC), None, FoundBy.PERSON, "-")
+LONG_AGO = replace(LONG_AGO, until_at=LONG_AGO.from_at + timedelta(hours=2))
+RECENT = replace(LONG_AGO, from_at=LONG_AGO.from_at + timedelta(days=34), until_at=None)
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def command(database_url: str) -> Command:
 
 
 async def outages(pool: Pool) -> list[Outage]:
-    return await listed(pool, Subject.GATEWAY, datetime(2020, 1, 1, tzinfo=UTC), 100)
+    return await listed(pool, Side.GATEWAY, datetime(2020, 1, 1, tzinfo=UTC), 100)
 
 
 async def lasting(b: Bench) -> Outage:
@@ -74,11 +78,11 @@ async def some(b: Bench, first: int = 100, number: int = 16, **given: Any) -> No
     )
 
 
-async def short_window(b: Bench) -> datetime:
+async def short_maintenance(b: Bench) -> datetime:
     """Announced, and running for four seconds more: its end."""
     now = datetime.now(UTC)
-    window = Told(Subject.GATEWAY, None, now, now + timedelta(seconds=4), announced=True)
-    await open_outage(b.pool, window, "ngoc", "the insurer wrote", dry_run=False)
+    maintenance = Told(Side.GATEWAY, None, now, now + timedelta(seconds=4), announced=True)
+    await open_outage(b.pool, maintenance, "ngoc", "the insurer wrote", dry_run=False)
     return now + timedelta(seconds=4)
 
 
@@ -87,7 +91,7 @@ async def test_a_gateway_that_is_away_is_one_outage_from_its_first_failure_to_it
         await some(b)
         async with b.dispatching(), b.dispatching():
             found = await lasting(b)
-            assert (found.subject, found.found_by, found.announced) == (Subject.GATEWAY, FoundBy.BREAKER, False)
+            assert (found.subject, found.found_by, found.announced) == (Side.GATEWAY, FoundBy.ATTEMPTS, False)
             assert found.cause == "UNKNOWN NOT_READABLE (HTTP 503)"
             assert found.proof[0].visits >= 3
             await eventually(lambda: gauge() == 1)
@@ -192,7 +196,7 @@ async def test_what_comes_back_later_is_another_outage(bench: Any) -> None:
             await b.settled()
 
 
-async def test_while_a_window_lasts_nothing_is_sent_and_nobody_is_alarmed(bench: Any, command: Command) -> None:
+async def test_while_a_maintenance_lasts_nothing_is_sent_and_nobody_is_alarmed(bench: Any, command: Command) -> None:
     async with bench() as b:
         until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         opened = (await command("open", "--subject", "gateway", "--until", until, "--announced", *WHY)).json
@@ -216,19 +220,19 @@ async def test_while_a_window_lasts_nothing_is_sent_and_nobody_is_alarmed(bench:
         assert [item.id for item in await outages(b.pool)] == [opened["outage"]]
 
 
-async def test_sending_goes_on_by_itself_when_the_window_ends(bench: Any) -> None:
+async def test_sending_goes_on_by_itself_when_the_maintenance_ends(bench: Any) -> None:
     async with bench() as b:
         await some(b, number=6)
-        until = await short_window(b)
+        until = await short_maintenance(b)
         async with b.dispatching():
             assert set((await b.settled()).values()) == {"ACCEPTED"}
         assert await b.pool.fetchval("select min(started_at) from submission_attempt") >= until
 
 
-async def test_a_gateway_that_stays_away_after_its_window_is_an_outage_of_its_own(bench: Any) -> None:
+async def test_a_gateway_that_stays_away_after_its_maintenance_is_an_outage_of_its_own(bench: Any) -> None:
     async with bench("send_down") as b:
         await some(b)
-        until = await short_window(b)
+        until = await short_maintenance(b)
         async with b.dispatching():
 
             async def found() -> Outage:
@@ -358,7 +362,7 @@ async def test_people_tell_outages_once_with_who_and_why(command: Command, pool:
     assert [row["subject"] for row in rows] == ["his", "display", "us"]
 
 
-async def test_a_window_may_be_cancelled_before_it_begins(command: Command, pool: Pool) -> None:
+async def test_a_maintenance_may_be_cancelled_before_it_begins(command: Command, pool: Pool) -> None:
     begin = datetime.now(UTC) + timedelta(hours=12)
     span = ("--from", begin.isoformat(), "--until", (begin + timedelta(hours=4)).isoformat(), "--announced")
     opened = (await command("open", "--subject", "gateway", *span, *WHY)).json
@@ -366,3 +370,20 @@ async def test_a_window_may_be_cancelled_before_it_begins(command: Command, pool
     assert (await command("open", "--subject", "gateway", *span, *WHY)).code == 1
     assert (await command("close", opened["outage"], *WHY)).json["phase"] == "cancelled"
     assert (await command("open", "--subject", "gateway", *span, *WHY)).json["phase"] == "planned"
+
+
+@pytest.mark.parametrize("outage", [RECENT, LONG_AGO], ids=["recent", "long ago"])
+async def test_who_waited_for_an_outage_is_found_by_an_index(pool: Pool, outage: Outage) -> None:
+    """Not by reading every clock there ever was: of a million, few ran while somebody was out."""
+    await pool.execute(
+        "insert into deadline (clock, facility, ma_lk, revision, started_at, due_at, state, late, stopped_at)"
+        " select 'receipt-to-shown', '01999', 'M' || n, 1, at, at + interval '1 day', 'MET', false,"
+        " at + interval '1 hour' from (select n, $1::timestamptz + n * interval '1 minute' as at"
+        " from generate_series(1, 50000) as n) as clock",
+        LONG_AGO.from_at,
+    )
+    await pool.execute("analyze deadline")
+    async with pool.acquire() as connection:
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain {DELAYED_VISITS}", *which(outage), 100))
+    assert f"on {'deadline_ran' if outage is RECENT else 'deadline'}" in plan, plan
+    assert "Seq Scan on deadline" not in plan, plan

@@ -185,7 +185,7 @@ async def test_every_visit_of_the_list_is_explained_by_name(
     expected = await every_outcome(story)
     await put_aside(kafka, facility, story)
     outage = await pool.fetchval(
-        "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'breaker', 'no answer')"
+        "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'attempts', 'no answer')"
         " returning id",
         NOON,
     )

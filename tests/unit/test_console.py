@@ -12,8 +12,7 @@ from events.topics import TOPICS
 from streams.adapters.overview import FLOW, PROMISES
 from streams.console import pages
 from streams.console.app import Kept
-from streams.domain.lateness import Side
-from streams.domain.outage import Phase, Subject
+from streams.domain.outage import Phase, Side
 
 TEMPLATES = sorted((pages.HERE / "templates").glob("*.html"))
 _ASKED = re.compile(r'\bt\("(\w+)", "([\w.-]+)"\)')
@@ -28,7 +27,7 @@ def test_every_text_that_a_page_asks_for_is_there_in_both_languages(template: Pa
 
 def test_stages_clocks_and_events_have_names_for_people() -> None:
     assert set(FLOW) <= set(pages._WORDS["flow"])
-    assert {*Side, *Subject} <= set(pages._WORDS["side"])
+    assert set(Side) <= set(pages._WORDS["side"])
     assert set(Phase) <= set(pages._WORDS["outage"])
     assert set(PROMISES) <= set(pages._WORDS["promise"])
     assert {topic.name for topic in TOPICS if topic.name.startswith("visit.")} <= set(pages._WORDS["event"])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.lateness import REASONS, Course, Side, cause_of, pieces
-from streams.domain.outage import FoundBy, Outage, Subject
+from streams.domain.lateness import REASONS, Course, cause_of, pieces
+from streams.domain.outage import FoundBy, Outage, Side
 
 T = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
 OURS, LAW, CORRECTION = "closed-to-receipt", "receipt-to-shown", "late-verdict-to-correction"
@@ -30,7 +30,7 @@ def attempt(minutes: float, result: str = "UNKNOWN", revision: int = 1) -> dict[
     return {"revision": revision, "started_at": at(minutes), "result": result}
 
 
-def outage(subject: Subject, begin: float, end: float | None, *, announced: bool = False) -> Outage:
+def outage(subject: Side, begin: float, end: float | None, *, announced: bool = False) -> Outage:
     until = None if end is None else at(end)
     return Outage(1, subject, None, announced, at(begin), until, FoundBy.PERSON, "-")
 
@@ -52,20 +52,20 @@ CASES = {
     ),
     "the gateway was out while we sent": (
         course(
-            OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(1)], outages=[outage(Subject.GATEWAY, 0, None)]
+            OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(1)], outages=[outage(Side.GATEWAY, 0, None)]
         ),
         "GATEWAY_OUTAGE",
     ),
     "the breaker was open, so nothing was sent": (
-        course(OURS, 20, closed(0.1), line(SIGNED, 0.2), outages=[outage(Subject.GATEWAY, -60, 19)]),
+        course(OURS, 20, closed(0.1), line(SIGNED, 0.2), outages=[outage(Side.GATEWAY, -60, 19)]),
         "GATEWAY_OUTAGE",
     ),
-    "an announced window": (
-        course(OURS, 20, closed(0.1), line(SIGNED, 0.2), outages=[outage(Subject.GATEWAY, 0, 19, announced=True)]),
-        "GATEWAY_WINDOW",
+    "a maintenance of the gateway": (
+        course(OURS, 20, closed(0.1), line(SIGNED, 0.2), outages=[outage(Side.GATEWAY, 0, 19, announced=True)]),
+        "GATEWAY_MAINTENANCE",
     ),
     "an outage of the gateway excuses no late hand-over": (
-        course(OURS, 20, closed(18), line(SIGNED, 18.5), outages=[outage(Subject.GATEWAY, 0, 19)]),
+        course(OURS, 20, closed(18), line(SIGNED, 18.5), outages=[outage(Side.GATEWAY, 0, 19)]),
         "HANDED_OVER_LATE",
     ),
     "a certificate had expired": (
@@ -95,7 +95,7 @@ CASES = {
         ),
         "GATEWAY_HOLD",
     ),
-    "we were out": (course(OURS, 20, closed(0.1), outages=[outage(Subject.US, 0, 19)]), "OUR_OUTAGE"),
+    "we were out": (course(OURS, 20, closed(0.1), outages=[outage(Side.US, 0, 19)]), "OUR_OUTAGE"),
     "nobody knows the receipt": (course(LAW, 1500, closed(-10)), "GATEWAY_NO_RECEIPT"),
     "the answer came a day later": (
         course(LAW, 1500, line(ACCEPTED, 1400), line(ENTRY, 1401), line(SHOWN, 1500)),
@@ -122,7 +122,7 @@ CASES = {
         "DISPLAY_LATE",
     ),
     "the display side was out": (
-        course(LAW, 1500, line(ACCEPTED, 1), line(ENTRY, 2), outages=[outage(Subject.DISPLAY, 100, None)]),
+        course(LAW, 1500, line(ACCEPTED, 1), line(ENTRY, 2), outages=[outage(Side.DISPLAY, 100, None)]),
         "DISPLAY_OUTAGE",
     ),
     "no correction came": (course(CORRECTION, 4000, line(ACCEPTED, -60)), "CORRECTED_LATE"),
@@ -156,7 +156,7 @@ def test_every_cause_is_shown_by_a_case_and_speaks_both_languages() -> None:
 
 
 def test_an_outage_of_the_his_explains_a_late_hand_over() -> None:
-    found = cause_of(course(OURS, 20, closed(18), outages=[outage(Subject.HIS, 0, 18)]))
+    found = cause_of(course(OURS, 20, closed(18), outages=[outage(Side.HIS, 0, 18)]))
     assert found is not None
     assert (found.side, found.code, found.from_at, found.until_at) == (Side.HIS, "HIS_OUTAGE", T, at(18))
 
@@ -172,7 +172,7 @@ lines = st.builds(line, kinds, minutes, st.integers(1, 2)) | st.builds(
 )
 outages = st.builds(
     lambda subject, begin, length: outage(subject, begin, begin + length),
-    st.sampled_from(Subject),
+    st.sampled_from(Side),
     minutes,
     st.integers(1, 900),
 )

@@ -17,8 +17,8 @@ from streams.domain.outage import (
     FoundBy,
     Outage,
     Phase,
+    Side,
     Spell,
-    Subject,
     Told,
     cause,
     end,
@@ -41,12 +41,12 @@ PROOF = (Failures("UNKNOWN", "NOT_READABLE", 503, 12, 11, at(0), at(3)),)
 def outage(begin: float, until: float | None, **changes: object) -> Outage:
     given: dict[str, object] = {
         "id": 7,
-        "subject": Subject.GATEWAY,
+        "subject": Side.GATEWAY,
         "facility": None,
         "announced": False,
         "from_at": at(begin),
         "until_at": None if until is None else at(until),
-        "found_by": FoundBy.BREAKER,
+        "found_by": FoundBy.ATTEMPTS,
         "cause": "away",
         "proof": PROOF,
     }
@@ -120,8 +120,8 @@ def test_the_clocks_that_an_outage_delays_are_clocks() -> None:
 
 
 def test_phases() -> None:
-    window = outage(10, 20, announced=True)
-    assert [window.phase(at(m)) for m in (9, 10, 19, 20)] == [Phase.PLANNED, Phase.OPEN, Phase.OPEN, Phase.OVER]
+    maintenance = outage(10, 20, announced=True)
+    assert [maintenance.phase(at(m)) for m in (9, 10, 19, 20)] == [Phase.PLANNED, Phase.OPEN, Phase.OPEN, Phase.OVER]
     assert outage(10, 10, announced=True).phase(at(9)) is Phase.CANCELLED
     assert outage(0, None).phase(at(9999)) is Phase.OPEN
 
@@ -143,7 +143,7 @@ def test_time_out_is_the_number_of_minutes_that_lie_in_some_outage(
 
 
 def told(begin: float, until: float | None, *, announced: bool = False, facility: str | None = None) -> Told:
-    subject = Subject.HIS if facility else Subject.GATEWAY
+    subject = Side.HIS if facility else Side.GATEWAY
     return Told(subject, facility, at(begin), None if until is None else at(until), announced)
 
 
@@ -169,8 +169,8 @@ def test_what_a_person_may_tell(good: Told) -> None:
         (told(5, None, announced=True), "--until"),
         (told(-9, -5, announced=True), "--until"),
         (told(-5, -5), "before it begins"),
-        (Told(Subject.HIS, None, at(-5), None, announced=False), "--facility"),
-        (Told(Subject.US, "01999", at(-5), None, announced=False), "--facility"),
+        (Told(Side.HIS, None, at(-5), None, announced=False), "--facility"),
+        (Told(Side.US, "01999", at(-5), None, announced=False), "--facility"),
     ],
 )
 def test_what_cannot_be_meant_is_said(bad: Told, why: str) -> None:
@@ -180,7 +180,7 @@ def test_what_cannot_be_meant_is_said(bad: Told, why: str) -> None:
 def test_the_same_outage_is_not_told_twice() -> None:
     lasting = outage(0, None)
     assert told(5, None).told_already([lasting]) is lasting
-    assert told(5, 9, announced=True).told_already([lasting]) is None, "a window may be announced within an outage"
+    assert told(5, 9, announced=True).told_already([lasting]) is None, "a maintenance may be announced within an outage"
     assert told(5, None, facility="01999").told_already([lasting]) is None
     assert told(9, None).told_already([outage(0, 9)]) is None
 
@@ -188,9 +188,9 @@ def test_the_same_outage_is_not_told_twice() -> None:
 def test_when_an_outage_ends_that_a_person_closes() -> None:
     assert end(outage(0, None), None, at(9)) == at(9)
     assert end(outage(0, None), at(5), at(9)) == at(5)
-    window = outage(0, 60, announced=True)
-    assert end(window, None, at(9)) == at(9)
-    assert end(window, None, at(-9)) == at(0), "cancelled: it never lasts"
+    maintenance = outage(0, 60, announced=True)
+    assert end(maintenance, None, at(9)) == at(9)
+    assert end(maintenance, None, at(-9)) == at(0), "cancelled: it never lasts"
 
 
 @pytest.mark.parametrize(
