@@ -2,8 +2,9 @@
 
     <facilities>/<MA_CSKCB>/facility.toml              name, kind, valid_from, valid_to, gateway_username
                             gateway-password-hash      MD5 in upper-case hexadecimal (GATEWAY §2): itself the credential
-                            signing-key.pem            PEM, not encrypted
+                            signing-key.pem            PEM, not encrypted; absent where the HIS signs
                             signing-certificate.pem    PEM, the certificate registered on the portal
+                            certificates/              those added later: certificate_register.py
 
 Files are read when first asked for and again when they change; nothing is read twice within `LOOK_AGAIN` seconds.
 Secrets have methods of their own and appear in no `repr` and no exception.
@@ -11,7 +12,6 @@ Secrets have methods of their own and appear in no `repr` and no exception.
 
 import hashlib
 import json
-import os
 import re
 import time
 import tomllib
@@ -22,6 +22,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
+from streams.adapters import files
+
 T = TypeVar("T")
 
 LOOK_AGAIN = 2.0
@@ -30,7 +32,6 @@ SIGNING_KEY, SIGNING_CERTIFICATE = "signing-key.pem", "signing-certificate.pem"
 
 _CODE = re.compile(r"[0-9A-Za-z]{5}")
 _HASH = re.compile(r"[0-9A-F]{32}")
-_PUBLIC, _SECRET = 0o644, 0o600
 
 
 class FacilityKind(StrEnum):
@@ -50,6 +51,12 @@ class Facility:
     valid_from: date
     valid_to: date | None
     gateway_username: str
+
+    @property
+    def has_foreign_account(self) -> bool:
+        """The gateway's accounts are named after a facility: whether this one is named after another (GATEWAY §2)."""
+        owner = self.gateway_username.removesuffix("_BV")
+        return len(owner) == len(self.code) and owner != self.code
 
 
 class FacilityError(ValueError):
@@ -142,8 +149,11 @@ class FacilityRegister:
             raise FacilityError("a facility code has 5 letters or digits")
         return self._path / code / name
 
-    def add(self, facility: Facility, *, password: str, key: bytes, certificate: bytes) -> None:
-        """Writes a facility with PEM key and certificate; `facility.toml` last, so that nobody sees half of it."""
+    def add(self, facility: Facility, *, password: str, key: bytes | None, certificate: bytes) -> None:
+        """Writes a facility with PEM key and certificate; `facility.toml` last, so that nobody sees half of it.
+
+        Without a key its HIS signs. Raises OSError.
+        """
         # MD5 is the gateway's own rule for the wire (GATEWAY §2), not our choice of protection.
         digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
         lines = {
@@ -154,14 +164,15 @@ class FacilityRegister:
         dates = {"valid_from": facility.valid_from, "valid_to": facility.valid_to}
         text = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in lines.items())
         text += "".join(f"{name} = {value.isoformat()}\n" for name, value in dates.items() if value is not None)
-        self.file(facility.code, FACILITY).parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.file(facility.code, FACILITY).parent)
         for name, content, mode in (
-            (PASSWORD_HASH, digest.encode(), _SECRET),
-            (SIGNING_KEY, key, _SECRET),
-            (SIGNING_CERTIFICATE, certificate, _PUBLIC),
-            (FACILITY, text.encode(), _PUBLIC),
+            (PASSWORD_HASH, digest.encode(), files.SECRET),
+            (SIGNING_KEY, key, files.SECRET),
+            (SIGNING_CERTIFICATE, certificate, files.PUBLIC),
+            (FACILITY, text.encode(), files.PUBLIC),
         ):
-            _write(self.file(facility.code, name), content, mode)
+            if content is not None:
+                files.write(self.file(facility.code, name), content, mode)
         self._entries.pop(facility.code, None)  # whoever adds it sees it at once
 
 
@@ -188,11 +199,3 @@ def _day(value: object) -> date:
     if type(value) is not date:
         raise ValueError("valid_from and valid_to are days written 2026-01-31")
     return value
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        file.write(content)
-        os.fsync(file.fileno())
-    draft.replace(path)

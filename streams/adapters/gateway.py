@@ -37,6 +37,8 @@ _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 class _Facility(Protocol):
     @property
     def gateway_username(self) -> str: ...
+    @property
+    def has_foreign_account(self) -> bool: ...
 
 
 class Accounts(Protocol):
@@ -132,8 +134,7 @@ class GatewayClient:
             account = Account(facility, entry.gateway_username, self._accounts.gateway_password_hash(facility))
         except (ValueError, OSError):
             raise SessionRefusedError(Reply(ResultClass.AUTH, "ACCOUNT_NOT_USABLE")) from None
-        owner = account.username.removesuffix("_BV")
-        if len(owner) == len(facility) and owner != facility:
+        if entry.has_foreign_account:
             raise SessionRefusedError(Reply(ResultClass.PERMANENT_CONFIG, "ACCOUNT_MISMATCH"))
         return account
 

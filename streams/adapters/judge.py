@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from cryptography import x509
-
 from events.visit import CHECK_IN, VisitClosed
-from streams.adapters.facilities import SIGNING_CERTIFICATE, FacilityError, FacilityRegister
+from streams.adapters.certificate_register import CertificateRegister, Registered
+from streams.adapters.facilities import FacilityError, FacilityRegister
+from streams.domain.certificates import CertificateState, in_force, state_of
 from streams.domain.dossier.checkin import checkin_row
 from streams.domain.dossier.codelists import SHIPPED, Lists
 from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.verdict import Opened, Verdict, judge_opened, open_dossier
 from streams.domain.dossier.visit import Registration
-from streams.domain.signature import SignatureError, verify_envelope
+from streams.domain.signature import SignatureError, SignatureFault, verify_envelope
 from streams.errors import RetryLater
+
+REPLACED = CertificateState.REPLACED
 
 
 class RegisteredJudge:
@@ -21,6 +23,7 @@ class RegisteredJudge:
 
     def __init__(self, register: FacilityRegister, size_limit: int, lists: Lists = SHIPPED) -> None:
         self._register = register
+        self._certificates = CertificateRegister(register)
         self._size_limit = size_limit
         self._lists = lists
 
@@ -48,17 +51,28 @@ class RegisteredJudge:
     def _verifier(self, facility: str, now: datetime) -> Callable[[bytes], str | None]:
         def fault(envelope: bytes) -> str | None:
             try:
-                content = self._register.file(facility, SIGNING_CERTIFICATE).read_bytes()
-                certificate = x509.load_pem_x509_certificate(content)
-            except (OSError, ValueError):
+                known = self._certificates.of(facility)
+            except FacilityError:
+                known = []
+            first = in_force(known, now)
+            if first is None:
                 return "CERTIFICATE_MISSING"
-            try:
-                verify_envelope(envelope, expected=certificate, at=now)
-            except SignatureError as error:
-                return str(error.code)
-            return None
+            found = _fault(envelope, first, now)
+            # What its HIS signed before a certificate was replaced is on its way still, and the gateway knows both.
+            for other in known:
+                if found == SignatureFault.SIGNATURE_FOREIGN and state_of(other, known, now) is REPLACED:
+                    found = _fault(envelope, other, now)
+            return found
 
         return fault
+
+
+def _fault(envelope: bytes, by: Registered, now: datetime) -> str | None:
+    try:
+        verify_envelope(envelope, expected=by.certificate, at=now)
+    except SignatureError as error:
+        return str(error.code)
+    return None
 
 
 class _Registrations(Mapping[str, Registration]):

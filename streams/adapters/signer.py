@@ -3,17 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from streams.adapters.facilities import SIGNING_CERTIFICATE, SIGNING_KEY, FacilityRegister, Watched
+from streams.adapters.certificate_register import CertificateRegister
+from streams.adapters.facilities import FacilityRegister
+from streams.domain.certificates import belongs
 from streams.domain.signature import SignatureError, Verified, read_signed, sign_envelope, verify_envelope
 from streams.stages.sign import SignedEnvelope, SigningError
-
-T = TypeVar("T")
 
 TEXTS = {
     "CERTIFICATE_EXPIRED": (
@@ -38,14 +36,16 @@ TEXTS = {
     "CERTIFICATE_MISSING": (
         "Không có chứng thư số đọc được của cơ sở.",
         "There is no readable certificate for the facility.",
-        f"Đặt tệp {SIGNING_CERTIFICATE} (PEM) vào thư mục của cơ sở, rồi chạy `healthbook held release`.",
-        f"Put {SIGNING_CERTIFICATE} (PEM) into the facility's folder, then `healthbook held release`.",
+        "Cài chứng thư bằng `healthbook certificate add`, rồi chạy `healthbook held release`.",
+        "Install one with `healthbook certificate add`, then `healthbook held release`.",
     ),
     "KEY_MISSING": (
         "Không có khóa ký đọc được của cơ sở.",
         "There is no readable signing key for the facility.",
-        f"Đặt tệp {SIGNING_KEY} (PEM, RSA) vào thư mục của cơ sở, rồi chạy `healthbook held release`.",
-        f"Put {SIGNING_KEY} (PEM, RSA) into the facility's folder, then `healthbook held release`.",
+        "Đặt tệp signing-key.pem (PEM, RSA) bên cạnh chứng thư (`healthbook certificate show`), rồi chạy"
+        " `healthbook held release`.",
+        "Put signing-key.pem (PEM, RSA) beside the certificate (`healthbook certificate show` names the folder),"
+        " then `healthbook held release`.",
     ),
     "KEY_MISMATCH": (
         "Khóa ký không khớp với chứng thư số của cơ sở.",
@@ -67,10 +67,8 @@ class SoftwareKeySigner:
     """Port `Signer` over the facility register. A renewed certificate counts within seconds."""
 
     def __init__(self, register: FacilityRegister, now: Callable[[], datetime]) -> None:
-        self._register = register
+        self._certificates = CertificateRegister(register)
         self._now = now
-        self._keys: dict[str, Watched[RSAPrivateKey | None]] = {}
-        self._certificates: dict[str, Watched[x509.Certificate | None]] = {}
 
     async def sign(self, facility: str, envelope: bytes, signature_id: str) -> SignedEnvelope:
         """See the port. Takes the processor for 1–2 ms; the key never leaves this object."""
@@ -89,41 +87,21 @@ class SoftwareKeySigner:
             raise _trouble(str(error.code)) from None
 
     def _pair(self, facility: str) -> tuple[RSAPrivateKey, x509.Certificate]:
-        if facility not in self._keys:
-            self._keys[facility] = Watched(self._register.file(facility, SIGNING_KEY), _key)
-            certificate_file = self._register.file(facility, SIGNING_CERTIFICATE)
-            self._certificates[facility] = Watched(certificate_file, _certificate)
-        certificate, key = _readable(self._certificates[facility]), _readable(self._keys[facility])
-        if certificate is None:
+        found = self._certificates.in_force(facility, self._now())
+        if found is None:
             raise _trouble("CERTIFICATE_MISSING")
+        key = self._certificates.key(found)
         if key is None:
             raise _trouble("KEY_MISSING")
-        spki = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        if key.public_key().public_bytes(*spki) != certificate.public_key().public_bytes(*spki):
+        if not belongs(key, found.certificate):
             raise _trouble("KEY_MISMATCH")
-        return key, certificate
+        return key, found.certificate
 
 
 def _proved(content: bytes, verified: Verified) -> SignedEnvelope:
     return SignedEnvelope(
         content, hashlib.sha256(content).hexdigest(), verified.payload_sha256, verified.certificate_serial
     )
-
-
-def _readable(watched: "Watched[T | None]") -> T | None:
-    try:
-        return watched.get()
-    except (OSError, ValueError):
-        return None
-
-
-def _key(content: bytes | None) -> RSAPrivateKey | None:
-    key = None if content is None else load_pem_private_key(content, password=None)
-    return key if isinstance(key, RSAPrivateKey) else None
-
-
-def _certificate(content: bytes | None) -> x509.Certificate | None:
-    return None if content is None else x509.load_pem_x509_certificate(content)
 
 
 def _trouble(code: str) -> SigningError:

@@ -21,8 +21,14 @@ COMMANDS: dict[str, dict[str, str]] = {
     "facility": {
         "list": "streams.cli.facility:facility_list",
         "show": "streams.cli.facility:facility_show",
+        "add": "streams.cli.facility_add:facility_add",
         "errors": "streams.cli.facility:facility_errors_",
         "reconcile": "streams.cli.reconcile:facility_reconcile",
+    },
+    "certificate": {
+        "list": "streams.cli.certificate:certificate_list",
+        "show": "streams.cli.certificate:certificate_show",
+        "add": "streams.cli.certificate_add:certificate_add",
     },
     "receipt": {
         "export": "streams.cli.receipt:receipt_export",
@@ -88,6 +94,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 HELP = {
     "dossier": "Invented dossiers, and what validation says about real ones.",
     "facility": "Who may send, and what each has to mend.",
+    "certificate": "By which certificates facilities sign, and when those end.",
     "receipt": "Proof of what was sent, when, and what the gateway answered.",
     "report": "Figures for those who answer for the promises.",
     "standard": "Standards of the dossier and code lists, with their dates.",

@@ -10,7 +10,7 @@ import click
 from streams.adapters.facilities import Facility, FacilityError, FacilityRegister
 from streams.adapters.facility_errors import COLUMNS, facility_errors
 from streams.cli.config import settings_or_fail
-from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
+from streams.cli.output import Exit, emit_fields, emit_rows, fail, output_option, say
 from streams.cli.sheets import SUFFIXES, write_sheet
 from streams.cli.visit import with_database
 from streams.domain.vietnam import VIETNAM
@@ -23,7 +23,8 @@ def _register() -> FacilityRegister:
     return FacilityRegister(settings_or_fail().facilities_dir)
 
 
-def _described(facility: Facility) -> dict[str, Any]:
+def described(facility: Facility) -> dict[str, Any]:
+    """What everybody may know about a facility."""
     return {
         "facility": facility.code,
         "name": facility.name,
@@ -39,7 +40,7 @@ def _described(facility: Facility) -> dict[str, Any]:
 def facility_list(output: str) -> None:
     """The facilities of the register."""
     try:
-        rows = [_described(facility) for facility in _register().all()]
+        rows = [described(facility) for facility in _register().all()]
     except FacilityError as error:
         fail(str(error), Exit.NO)
     emit_rows(rows, ("facility", "name", "kind", "valid_from", "valid_to", "gateway_username"), output)
@@ -56,10 +57,7 @@ def facility_show(code: str, output: str) -> None:
         fail(str(error), Exit.NO)
     if found is None:
         fail(f"facility {code} is not registered; `healthbook facility list` names those that are", Exit.NO)
-    if output == "json":
-        emit_json(_described(found))
-    else:
-        click.echo("\n".join(f"{name}: {value}" for name, value in _described(found).items() if value is not None))
+    emit_fields(described(found), output)
 
 
 @click.command("errors")

@@ -56,6 +56,14 @@ def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output:
     Console(no_color=None if terminal else True, width=None if terminal else _PAGE).print(table)
 
 
+def emit_fields(fields: Mapping[str, Any], output: str) -> None:
+    """One thing: a line for each field that it has for people, the whole of it as a JSON object for programs."""
+    if output == "json":
+        emit_json(fields)
+        return
+    click.echo("\n".join(f"{name}: {value}" for name, value in fields.items() if value is not None))
+
+
 def say(message: str) -> None:
     """A message for the person at the terminal: standard error, so that standard output stays the answer."""
     click.echo(message, err=True)

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from streams.adapters.facilities import SIGNING_CERTIFICATE, Facility, FacilityKind, FacilityRegister
+from streams.adapters.certificate_register import CertificateRegister
+from streams.adapters.facilities import Facility, FacilityKind, FacilityRegister
 
 YEARS_3 = timedelta(days=3 * 365)
 YEARS_10 = timedelta(days=10 * 365)
@@ -56,14 +57,15 @@ def prepare_facilities(
     """Registers the facilities (code → name) here and at the gateway simulator; what is there already is kept."""
     moment = now or datetime.now(UTC)
     authority = TestAuthority(simulator, moment)
-    accounts = []
+    accounts, certificates = [], CertificateRegister(register)
     for code, name in names.items():
         if register.get(code) is None:
             key, certificate = authority.issue(name, f"99{code}999", moment - timedelta(days=1), moment + YEARS_3)
             facility = Facility(code, name, FacilityKind.INSURED, date(2024, 1, 1), None, f"{code}_BV")
             register.add(facility, password=f"sample-{code}", key=key, certificate=certificate)
         certificate_file = simulator / f"{code}.pem"
-        certificate_file.write_bytes(register.file(code, SIGNING_CERTIFICATE).read_bytes())
+        registered = (each.certificate for each in certificates.of(code))
+        certificate_file.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in registered))
         accounts.append(
             {
                 "username": f"{code}_BV",

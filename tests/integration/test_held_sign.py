@@ -57,6 +57,18 @@ class Bench:
         self._register.file(FACILITY, SIGNING_KEY).write_bytes(key)
         self._register.file(FACILITY, SIGNING_CERTIFICATE).write_bytes(certificate)
 
+    async def renewed(self, until: datetime) -> Any:
+        """As an operator does it, while `sign` runs."""
+        key, certificate = self._authority.issue("Bệnh viện Thử B", "9999999999", NOW - timedelta(days=2), until)
+        names = {"--key": "new-key.pem", "--certificate": "new.pem"}
+        files = {option: self.settings.home / name for option, name in names.items()}
+        files["--key"].write_bytes(key)
+        files["--certificate"].write_bytes(certificate)
+        given = [item for pair in files.items() for item in pair]
+        register = str(self.settings.facilities_dir)
+        added = await healthbook("certificate", "add", FACILITY, *given, "--output", "json", facilities=register)
+        return added.json
+
     async def validated(self, ma_lk: str, revision: int = 1) -> VisitValidated:
         made = new_dossier(
             revision,
@@ -166,7 +178,7 @@ def ma_lk() -> str:
     return f"HS{datetime.now(UTC):%H%M%S%f}"
 
 
-async def test_a_released_visit_is_signed_once_the_certificate_is_mended(
+async def test_a_released_visit_is_signed_once_a_new_certificate_is_added(
     bench: Bench, command: Command, ma_lk: str
 ) -> None:
     visit = await bench.validated(ma_lk)
@@ -176,11 +188,13 @@ async def test_a_released_visit_is_signed_once_the_certificate_is_mended(
     kept = await bench.pool.fetchval("select headers from hold where ma_lk = $1", ma_lk)
     assert traceparent(visit) in kept, "the record comes again with its own headers"
 
-    bench.certificate(NOW + timedelta(days=300))
+    added = await bench.renewed(NOW + timedelta(days=300))
+    assert (added["days_left"], added["key"]) == (299, "given")
     done = await command("held", "release", FACILITY, ma_lk, *WHY, "--output", "json")
     assert (done.json["stage"], done.json["state"]) == ("sign", "READY")
     (signed,) = await bench.signed(visit)
     assert (signed.revision, signed.closed_at) == (visit.revision, visit.closed_at)
+    assert signed.certificate_serial == added["serial"], "sign took it while it ran"
     assert await bench.state(visit) == ("ENDED", "CERTIFICATE_EXPIRED")
     refused = await command("held", "release", FACILITY, ma_lk, *WHY)
     assert refused.code == 1

@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from streams.adapters.facilities import FACILITY, SIGNING_CERTIFICATE, FacilityR
 from streams.config import Settings
 from streams.metrics import CERTIFICATE_NOT_AFTER, FACILITY_LAST_EVENT
 from streams.runtime import measure, reach
-from streams.simulators.pki import prepare_facilities
+from streams.simulators.pki import TestAuthority, prepare_facilities
 from tests.support.metric_families import Family, families
 
 REPOSITORY = Path(__file__).parents[3]
@@ -77,9 +77,20 @@ async def test_every_registered_facility_shows_when_its_certificate_ends(registe
     assert found is not None
     assert found > datetime.now(UTC).timestamp()
     assert (series("79999"), series("31999")) == (None, None), "no certificate, not registered"
+    added = own / "01999" / "certificates" / "later"
+    added.mkdir(parents=True)
+    issued = TestAuthority(tmp_path, datetime.now(UTC)).issue("Invented", "9901999999", *_years(1, 6))
+    (added / SIGNING_CERTIFICATE).write_bytes(issued[1])
+    await ends.show()
+    assert series("01999") == _years(1, 6)[1].timestamp(), "one that takes over moves the end"
     shutil.rmtree(own / "01999")
     await ends.show()
     assert series("01999") is None, "a facility that is gone is shown no more"
+
+
+def _years(*numbers: int) -> list[datetime]:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [today + timedelta(days=365 * number) for number in numbers]
 
 
 async def test_twelve_thousand_facilities_are_a_scrape_of_some_megabytes(register: Path, tmp_path: Path) -> None:
