@@ -16,6 +16,11 @@ def _kept(clock: str) -> str:
     return f'1 - clock:healthbook_deadline_late:ratio_rate1d{{clock="{clock}"}} or vector(1)'
 
 
+def _of_a_page(visits: str) -> str:
+    """How many they are, of the number from which on they wake somebody."""
+    return f"{visits} / on (clock) clock:healthbook_deadline:page_from"
+
+
 def promise(budgets: dict[str, float]) -> Dashboard:
     """Are we late, and will we be?"""
     today: Sequence[Panel] = [
@@ -30,15 +35,17 @@ def promise(budgets: dict[str, float]) -> Dashboard:
     ]
     now: Sequence[Panel] = [
         number(
-            "At risk",
-            Query('sum by (clock) (healthbook_deadlines{state="AT_RISK"})', "{{clock}}"),
-            limits=below(1, 10),
+            "At risk, of what is a page",
+            Query(_of_a_page('sum by (clock) (healthbook_deadlines{state="AT_RISK"})'), "{{clock}}"),
+            unit="percentunit",
+            limits=below(0.2, 1),
             about="Three quarters of their time are used; they can still be saved.",
         ),
         number(
-            "Will be late at the present drain rate",
-            Query("sum by (clock) (healthbook_deadline_predicted_breaches)", "{{clock}}"),
-            limits=below(1, 10),
+            "Will be late at the present drain rate, of what is a page",
+            Query(_of_a_page("sum by (clock) (healthbook_deadline_predicted_breaches)"), "{{clock}}"),
+            unit="percentunit",
+            limits=below(0.2, 1),
         ),
         number(
             "Left for the most urgent",

@@ -96,7 +96,7 @@ async def test_an_outage_of_the_gateway_silences_what_it_explains_and_nothing_el
     explained = [
         ("HealthbookGatewayBreakerOpen", "page", {}),
         ("HealthbookGatewayErrors", "ticket", {}),
-        ("HealthbookBacklogOld", "page", {"stage": "forward"}),
+        ("HealthbookStageStopped", "page", {"stage": "forward"}),
         ("HealthbookPromiseBurnsFast", "page", {"clock": "closed-to-receipt"}),
         ("HealthbookBreachPredicted", "page", {"clock": "closed-to-receipt"}),
     ]
@@ -120,12 +120,12 @@ async def test_without_an_outage_the_same_alerts_arrive(url: str, notified: Noti
     await fire(
         url,
         ("HealthbookGatewayBreakerOpen", "page", {}),
-        ("HealthbookBacklogOld", "page", {"stage": "forward"}),
+        ("HealthbookStageStopped", "page", {"stage": "forward"}),
         ("HealthbookPromiseBurnsFast", "page", {"clock": "closed-to-receipt"}),
     )
     wanted = {
         ("HealthbookGatewayBreakerOpen",),
-        ("HealthbookBacklogOld", "forward"),
+        ("HealthbookStageStopped", "forward"),
         ("HealthbookPromiseBurnsFast", "closed-to-receipt"),
     }
     await eventually(lambda: notified.told() == wanted, timeout=30)

@@ -14,6 +14,12 @@ from streams.runtime.processes import PROCESSES
 MINUTES = 24 * 60
 CLOCKS = ("closed-to-receipt", "receipt-to-shown")
 PARTS = ("kafka", "postgres", "registry")
+OUTCOMES = {
+    "validate": ("visit.validated.v1",),
+    "sign": ("visit.signed.v1",),
+    "forward": ("stored", "visit.accepted.v1"),  # into its ledger, and on from there
+    "relay": ("visit.accepted.v1",),
+}
 _WORKDAY = [0.2] * 6 + [2, 6, 9, 10, 9, 6, 4, 7, 8, 7, 5, 3, 2, 1] + [0.5] * 4
 """Visits closed a minute, by hour."""
 
@@ -78,7 +84,7 @@ class Days:
 
     def input_series(self) -> list[dict[str, str]]:
         """As promtool reads them."""
-        return [{"series": series, "values": " ".join(_runs(values))} for series, values in self.series.items()]
+        return [{"series": series, "values": notation(values)} for series, values in self.series.items()]
 
     def _closed(self, minute: int) -> int:
         day, of_day = divmod(minute, MINUTES)
@@ -90,11 +96,12 @@ class Days:
         return sum(self.chance.random() < per_minute / 20 for _ in range(20))
 
     def _flow(self) -> None:
-        outcomes = {"validate": "visit.validated.v1", "sign": "visit.signed.v1", "relay": "visit.accepted.v1"}
         for stage in PROCESSES:
-            outcome = outcomes.get(stage, "stored")
             where = f'stage="{stage}",process="{stage}"'
-            self.count(f'healthbook_events_total{{{where},outcome="{outcome}"}}', lambda minute: self.closed[minute])
+            for outcome in OUTCOMES.get(stage, ("stored",)):
+                self.count(
+                    f'healthbook_events_total{{{where},outcome="{outcome}"}}', lambda minute: self.closed[minute]
+                )
             self.put(f"healthbook_backlog{{{where}}}", lambda minute: self.closed[minute] // 4)
             self.put(f"healthbook_backlog_oldest_seconds{{{where}}}", lambda minute: self.closed[minute] % 4)
             for monday in range(0, self.days, 7):  # a hospital hands its weekend over at once
@@ -174,15 +181,19 @@ class Days:
         )
 
 
+def notation(values: Values) -> str:
+    """promtool's: a start, a step and how many more; what is scraped no more is stale at once."""
+    return " ".join(_runs(values))
+
+
 def _runs(values: Values) -> Iterator[str]:
-    """promtool's notation: a start, a step and how many more."""
     at = 0
     while at < len(values):
         start, end = values[at], at + 1
         if start is Gap:
             while end < len(values) and values[end] is Gap:
                 end += 1
-            yield f"_x{end - at}"
+            yield "stale" if end == at + 1 else f"stale _x{end - at - 1}"
         elif end == len(values) or values[end] is Gap:
             yield _number(start)
         else:

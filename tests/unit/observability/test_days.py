@@ -94,6 +94,7 @@ def gateway_away(days: Days, start: int, end: int) -> None:
     days.during(at_risk, start + 12, end + 10, lambda minute: float(sum(days.closed[minute - 15 : minute - 11])))
     sent = 'healthbook_gateway_requests_total{operation="send",result="ACCEPTED",process="forward"}'
     shift(days, sent, kept)
+    shift(days, 'healthbook_events_total{stage="forward",process="forward",outcome="visit.accepted.v1"}', kept)
 
 
 def shift(days: Days, series: str, more: dict[int, int]) -> None:
@@ -133,7 +134,6 @@ def test_on_a_bad_day_each_cause_is_told_and_what_it_explains_is_not(tmp_path: P
     }
     explained = {
         "HealthbookGatewayBreakerOpen",
-        "HealthbookBacklogOld",
         "HealthbookPromiseBurnsFast",
         "HealthbookVisitsAtRisk",
     }
