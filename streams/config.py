@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     lists: Annotated[Path | None, Field(description="Loaded code lists; default: lists below home")] = None
     facilities: Annotated[Path | None, Field(description="Facility register; default: facilities below home")] = None
 
+    tokens: Annotated[
+        Path | None, Field(description="Hashes of the tokens for `adapter http`; default: the facility register")
+    ] = None
     seal_key: Annotated[
         Path | None, Field(description="Private key that seals receipts; default: seal-key.pem below home, made once")
     ] = None
@@ -65,6 +68,14 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
     console_host: Annotated[str, Field(description="Where the console's pages listen")] = "127.0.0.1"
     console_port: Annotated[int, Field(ge=0, le=65535, description="Their port; 0 takes a free one")] = 0
+    adapter_host: Annotated[str, Field(description="Where `adapter http` takes visits")] = "127.0.0.1"
+    adapter_port: Annotated[int, Field(ge=0, le=65535, description="Its port; 0 takes a free one")] = 0
+    adapter_max_body: Annotated[int, Field(ge=1024, description="Largest body of a request that it takes")] = (
+        32 * 1024 * 1024
+    )
+    adapter_parallel: Annotated[
+        int, Field(ge=1, le=1000, description="Requests that it works on at once, of one facility a quarter of them")
+    ] = 16
     watch_disks: Annotated[
         str, Field(description="Folders whose disk space is measured, parted by colons; empty: home")
     ] = ""
@@ -164,6 +175,11 @@ class Settings(BaseSettings):
     def facilities_dir(self) -> Path:
         """Where the facility register is."""
         return self.facilities or self.home / "facilities"
+
+    @property
+    def tokens_dir(self) -> Path:
+        """Where the hashes of the facilities' tokens are."""
+        return self.tokens or self.facilities_dir
 
     @property
     def seal_key_file(self) -> Path:

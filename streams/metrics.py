@@ -112,6 +112,25 @@ CERTIFICATE_NOT_AFTER = Gauge(
     ["facility"],
     unit="seconds",
 )
+ADAPTER_REQUESTS = Counter(
+    "healthbook_adapter_requests",
+    "Requests to hand a visit over by HTTP: TAKEN, REPEATED, or the code why not",
+    ["outcome"],
+)
+ADAPTER_DURATION = Histogram(
+    "healthbook_adapter_request_seconds",
+    "From the head of such a request to its answer, with the time that its body took to come",
+    unit="seconds",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+ADAPTER_IN_HAND = Gauge("healthbook_adapter_requests_in_hand", "Such requests that have begun and are not answered yet")
+SPOOL_ENTRIES = Gauge(
+    "healthbook_spool_entries",
+    "Visits in the spool of `adapter http`: waiting for the broker, or refused by it",
+    ["state"],
+)
+SPOOL_BYTES = Gauge("healthbook_spool_used_bytes", "Dossiers in that spool", unit="bytes")
+SPOOL_LIMIT = Gauge("healthbook_spool_limit_bytes", "How much it may hold; beyond it nothing is taken", unit="bytes")
 PROGRESS_AGE = Gauge(
     "healthbook_progress_age_seconds", "Seconds since the work of this process last came round", unit="seconds"
 )

@@ -13,7 +13,7 @@ from events.his.addresses import find_addresses
 from events.his.errors import DossierError, RefusedError
 from events.his.publisher import Publisher
 from events.his.source import DossierInput, Source, read_dossier, visit_key
-from events.his.spool import DEFAULT_LIMIT, HandOver
+from events.his.spool import DEFAULT_LIMIT, HandOver, SpoolLoad
 from events.his.store import Store
 
 WAITING = "WAITING"
@@ -36,30 +36,27 @@ class Receipt:
     position: int | None = field(default=None, repr=False, compare=False)
 
 
-class Adapter:
-    """Connection of one facility to the bus, with its spool.
+class SharedAdapter:
+    """Connection of any number of facilities to the bus, with one spool between them.
 
-    `facility` is MA_CSKCB (5 characters), `spool` a folder for this process alone, `spool_limit` the most bytes of
-    dossiers that may wait in it. Addresses not given come from HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS and
+    `spool` is a folder for this process alone, `spool_limit` the most bytes of dossiers that may wait in it, `name`
+    what the broker's log calls this client. Addresses not given come from HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS and
     HEALTHBOOK_SCHEMA_REGISTRY_URL, else from the system that runs under HEALTHBOOK_HOME; the bus may be away, also at
     the start. Use it as `async with`; leaving ends the sending at once, what is left goes out the next time.
     """
 
     def __init__(
         self,
-        facility: str,
         spool: str | os.PathLike[str],
         bootstrap_servers: str | None = None,
         schema_registry: str | None = None,
         *,
         spool_limit: int = DEFAULT_LIMIT,
+        name: str = "shared",
     ) -> None:
-        if not (len(facility) == 5 and facility.isascii() and facility.isalnum()):
-            raise DossierError("FACILITY_CODE")
-        self.facility = facility
         self._store = Store(Path(spool), spool_limit)
         self._publisher = Publisher(
-            self._store, lambda: find_addresses(bootstrap_servers, schema_registry), f"healthbook-his-{facility}"
+            self._store, lambda: find_addresses(bootstrap_servers, schema_registry), f"healthbook-his-{name}"
         )
 
     async def __aenter__(self) -> Self:
@@ -74,32 +71,34 @@ class Adapter:
         await self._publisher.stop()
         await self._store.close()
 
-    async def close_visit(
+    async def hand_over(
         self,
+        facility: str,
         source: Source,
         *,
         revision: int | None = None,
         closed_at: datetime | None = None,
         again: bool = False,
     ) -> Receipt:
-        """Hands one dossier over; durable on this machine when it returns, on the bus soon after.
+        """Hands one dossier of `facility` over; durable on this machine when it returns, on the bus soon after.
 
-        `source`: a folder or zip of table files, an envelope (path or bytes), or `{"XML1": bytes, …}`. `revision`: the
-        rising number of the HIS; without it the spool gives one, and the same bytes again are the same revision.
-        `closed_at`: aware, not in the future; without it now. `again`: what was handed over before is sent once more,
-        as the same revision, after it was rejected or held for a reason outside of the dossier. Many calls at once
-        share the disk's work. Raises DossierError, SpoolFullError, SpoolError; then nothing was taken.
+        `source`: a folder of table files, a zip of them or an envelope (path or bytes), or `{"XML1": bytes, …}`.
+        `revision`: the rising number of the HIS; without it the spool gives one, and the same bytes again are the same
+        revision. `closed_at`: aware, not in the future; without it now. `again`: what was handed over before is sent
+        once more, as the same revision, after it was rejected or held for a reason outside of the dossier. Many calls
+        at once share the disk's work. Raises DossierError, SpoolFullError, SpoolError; then nothing was taken.
         """
+        _check_facility(facility)
         if revision is not None and not 0 < revision <= _MOST_REVISION:
             raise DossierError("REVISION")
         if closed_at is not None and (
             closed_at.tzinfo is None or not _EARLIEST <= closed_at <= datetime.now(UTC) + _AHEAD
         ):
             raise DossierError("CLOSED_AT")
-        self._publisher.check()
+        self.check()
         dossier, ma_lk, digest = await asyncio.to_thread(_read, source)
         placed = await self._store.put(
-            HandOver(self.facility, ma_lk, revision, closed_at or datetime.now(UTC), digest, dossier, again)
+            HandOver(facility, ma_lk, revision, closed_at or datetime.now(UTC), digest, dossier, again)
         )
         self._publisher.wake()
         return Receipt(placed.event_id, placed.revision, ma_lk, placed.repeated, dossier.ignored, placed.position)
@@ -114,7 +113,7 @@ class Adapter:
             moved = self._publisher.moved
             if not await self._store.waiting(last):
                 break
-            self._publisher.check()
+            self.check()
             await moved.wait()
         refused = await self._store.refused()
         if refused:
@@ -129,10 +128,51 @@ class Adapter:
         if receipt.position is not None:
             await self._store.drop(receipt.position)
 
+    async def load(self) -> SpoolLoad:
+        """What is in the spool now, of all facilities together."""
+        return await self._store.load()
+
+    def check(self) -> None:
+        """Raises SpoolError when the spool can no longer be used: nothing is sent any more then."""
+        self._publisher.check()
+
     @property
     def trouble(self) -> str | None:
         """Why nothing reaches the bus at the moment (BUS_AWAY, REGISTRY_AWAY, …), None when it does."""
         return self._publisher.trouble
+
+
+class Adapter(SharedAdapter):
+    """Connection of one facility to the bus, with its spool: `facility` is MA_CSKCB (5 characters)."""
+
+    def __init__(
+        self,
+        facility: str,
+        spool: str | os.PathLike[str],
+        bootstrap_servers: str | None = None,
+        schema_registry: str | None = None,
+        *,
+        spool_limit: int = DEFAULT_LIMIT,
+    ) -> None:
+        _check_facility(facility)
+        self.facility = facility
+        super().__init__(spool, bootstrap_servers, schema_registry, spool_limit=spool_limit, name=facility)
+
+    async def close_visit(
+        self,
+        source: Source,
+        *,
+        revision: int | None = None,
+        closed_at: datetime | None = None,
+        again: bool = False,
+    ) -> Receipt:
+        """Hands one dossier of this facility over; see `hand_over`."""
+        return await self.hand_over(self.facility, source, revision=revision, closed_at=closed_at, again=again)
+
+
+def _check_facility(code: str) -> None:
+    if not (len(code) == 5 and code.isascii() and code.isalnum()):
+        raise DossierError("FACILITY_CODE")
 
 
 def _read(source: Source) -> tuple[DossierInput, str, bytes]:

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from events.his.errors import DossierError
@@ -12,23 +13,26 @@ MAX_RATIO = 250
 _SMALL = 1024 * 1024
 _CHUNK = 64 * 1024
 _ENCRYPTED = 0x1
+_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def is_zip(path: Path) -> bool:
-    """Whether the file begins as a zip does, whatever its name. Raises OSError."""
-    with path.open("rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+def is_zip(source: Path | bytes) -> bool:
+    """Whether it begins as a zip does, whatever its name. Raises OSError."""
+    if isinstance(source, bytes):
+        return source.startswith(_BEGINNINGS)
+    with source.open("rb") as file:
+        return file.read(4) in _BEGINNINGS
 
 
-def unzip(path: Path, room: int) -> list[tuple[str, bytes]]:
+def unzip(source: Path | bytes, room: int) -> list[tuple[str, bytes]]:
     """Names and bytes of the files of one folder level, at most `room` bytes in all. Raises DossierError, OSError.
 
     Files may sit in one common folder, as when a folder is zipped; deeper ones are no part of a dossier.
     """
-    if path.stat().st_size > room:
+    if (len(source) if isinstance(source, bytes) else source.stat().st_size) > room:
         raise DossierError("DOSSIER_TOO_LARGE")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(BytesIO(source) if isinstance(source, bytes) else source) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_FILES:
                 raise DossierError("ZIP_BOMB")

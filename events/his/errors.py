@@ -39,6 +39,17 @@ class HisError(Exception):
         self.mend_en = explanation.mend_en
         super().__init__(f"{code}{f' ({where})' if where else ''}: {self.message_en} {self.mend_en}")
 
+    def document(self) -> dict[str, str | None]:
+        """The error for programs."""
+        return {
+            "code": self.code,
+            "where": self.where,
+            "message_vi": self.message_vi,
+            "message_en": self.message_en,
+            "mend_vi": self.mend_vi,
+            "mend_en": self.mend_en,
+        }
+
 
 _EXPORT_AGAIN_VI = "Xuất lại hồ sơ từ HIS rồi gửi lại."
 _EXPORT_AGAIN_EN = "Export the dossier again from the HIS and hand it over again."

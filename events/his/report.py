@@ -43,15 +43,7 @@ class Report:
             "repeated": self.repeated,
             "ignored": list(self.ignored),
             "at": self.at.isoformat(timespec="seconds"),
-            "error": error
-            and {
-                "code": error.code,
-                "where": error.where,
-                "message_vi": error.message_vi,
-                "message_en": error.message_en,
-                "mend_vi": error.mend_vi,
-                "mend_en": error.mend_en,
-            },
+            "error": error and error.document(),
         }
 
     def json(self) -> str:

@@ -21,7 +21,7 @@ from events.topics import VISIT_CLOSED
 from events.visit import CHECK_IN, TableFile
 
 Source = str | os.PathLike[str] | bytes | Mapping[str, bytes]
-"""A path (folder of table files, zip, envelope), the bytes of an envelope, or `{"XML1": bytes, …}`."""
+"""A path (folder of table files, zip, envelope), the bytes of a zip or an envelope, or `{"XML1": bytes, …}`."""
 
 MAX_BYTES = VISIT_CLOSED.max_bytes - 1024 * 1024
 """All files of a dossier together: one message of the bus, less room for key, headers and names."""
@@ -67,7 +67,7 @@ class DossierInput:
 def read_dossier(source: Source) -> DossierInput:
     """Reads one dossier; blocks on the disk. Raises DossierError."""
     if isinstance(source, bytes):
-        found = DossierInput((), source)
+        found = _assemble(unzip(source, MAX_BYTES)) if is_zip(source) else DossierInput((), source)
     elif isinstance(source, Mapping):
         found = _assemble((name if name.lower().endswith(".xml") else f"{name}.xml", source[name]) for name in source)
     else:

@@ -68,6 +68,15 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpoolLoad:
+    """How many entries wait for the broker, how many it will never take, and the bytes of all of them."""
+
+    waiting: int
+    refused: int
+    bytes: int
+
+
 class Spool:
     """One spool folder. Every method blocks on the disk and belongs on one thread; see `store.Store`.
 
@@ -247,6 +256,11 @@ class Spool:
         """How many entries wait for the broker, of those handed over no later than `up_to`."""
         rows = self._db.execute("SELECT count(*) FROM entry WHERE refused IS NULL AND position <= ?", (up_to,))
         return int(rows.fetchone()[0])
+
+    def load(self) -> SpoolLoad:
+        """What the spool holds."""
+        entries, refused = self._db.execute("SELECT count(*), count(refused) FROM entry").fetchone()
+        return SpoolLoad(entries - refused, refused, self._used)
 
     def last(self) -> int:
         """Position of the newest entry, 0 when there is none."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from events.day import DayCounted
 from events.his.disk import translated
-from events.his.spool import HandOver, Placed, Refused, Spool
+from events.his.spool import HandOver, Placed, Refused, Spool, SpoolLoad
 from events.visit import VisitClosed
 
 T = TypeVar("T")
@@ -97,6 +97,10 @@ class Store:
     async def reason(self, position: int) -> str | None:
         """See `Spool.reason`."""
         return await self._run(lambda: self._spool.reason(position))
+
+    async def load(self) -> SpoolLoad:
+        """See `Spool.load`."""
+        return await self._run(self._spool.load)
 
     async def news(self, now: datetime) -> list[DayCounted]:
         """See `Tally.news`."""

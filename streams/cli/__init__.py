@@ -77,7 +77,11 @@ COMMANDS: dict[str, dict[str, str]] = {
         "list": "streams.cli.outage:outage_list",
         "show": "streams.cli.outage:outage_show",
     },
-    "adapter": {"": "streams.cli.adapter:adapter"},
+    "adapter": {
+        "folder": "streams.cli.adapter_folder:adapter_folder",
+        "http": "streams.cli.adapter_http:adapter_http",
+        "token": "streams.cli.adapter_token:adapter_token",
+    },
     "simulate": {
         "gateway": "streams.cli.simulate_gateway:gateway",
         "his": "streams.cli.simulate_his:his",
@@ -105,6 +109,7 @@ HELP = {
     "held": "Visits that wait for a person.",
     "outage": "Who was out, from when until when, and which visits waited.",
     "dlq": "Dead letters: records that a stage could not use.",
+    "adapter": "Ways for a HIS to hand visits over.",
     "submission": "The life of a revision at the gateway.",
     "simulate": "The simulators on their own.",
     "topic": "Topics as declared against what is there.",

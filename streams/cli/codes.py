@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from events.his.errors import DossierError, RefusedError, SpoolError, SpoolFullError
+from streams.adapter_http.errors import RequestError
 from streams.adapters.signer import OTHER, TEXTS
 from streams.cli.page import write_or_check
 from streams.domain.dossier.findings import messages, rule_texts
@@ -87,11 +88,11 @@ def _lines() -> Iterator[str]:
     )
     yield from _chapter(
         "Hand-over by a HIS",
-        "Errors of the adapter SDK, and in the reports beside a folder in `failed/`.",
+        "Errors of the adapter SDK, in the reports beside a folder in `failed/`, and in the answers of `adapter http`.",
         _BILINGUAL,
         [
             (code, text.message_vi, text.mend_vi, text.message_en, text.mend_en)
-            for kind in (DossierError, SpoolFullError, SpoolError, RefusedError)
+            for kind in (DossierError, SpoolFullError, SpoolError, RefusedError, RequestError)
             for code, text in kind.explanations.items()
         ],
     )

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
@@ -25,13 +26,21 @@ async def test_every_example_of_the_page_runs(parts: Addresses, tmp_path: Path) 
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m streams "$@"\n')
     command.chmod(0o755)
-    said = [await run(language, code, parts, tmp_path) for language, code in BLOCKS]
-    assert len(said) == 5
+    port = str(free_port())
+    said = [await run(language, code.replace("8090", port), parts, tmp_path) for language, code in BLOCKS]
+    assert len(said) == 6
     assert "MA_LK_MISSING XML1 không có MA_LK" in said[1]
     assert "HANDED OVER" in said[2]
-    assert '"on_bus": true' in said[3]
-    assert "closed 20" in said[4]
+    assert '"revision": 1, "repeated": false' in said[3]
+    assert '"on_bus": true' in said[4]
+    assert "closed 20" in said[5]
     assert len((tmp_path / "closed.jsonl").read_text().splitlines()) == 20
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 async def run(language: str, code: str, addresses: Addresses, folder: Path) -> str:

@@ -15,12 +15,7 @@ from streams.cli.visit_close import explain
 from streams.config import load
 
 
-@click.group("adapter")
-def adapter() -> None:
-    """Ways for a HIS to hand visits over."""
-
-
-@adapter.command("folder")
+@click.command("folder")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--facility", required=True, help="MA_CSKCB of the facility whose visits these are, 5 characters.")
 @click.option("--once", is_flag=True, help="Ends when everything in the inbox is in done/ or failed/.")
