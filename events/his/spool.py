@@ -94,13 +94,13 @@ class Spool:
             except BaseException:
                 self._db.close()
                 raise
-        self.tally = Tally(self._db)
+        self.tally = Tally(self._db, counting=self._version() == VERSION)
         (self._used,) = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM entry").fetchone()
 
     def _prepare(self, memory: timedelta) -> None:
         # First of all: whatever touches the file before it would map shared memory.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        version = self._version()
         if version not in range(VERSION + 1):
             raise SpoolError("SPOOL_DAMAGED")
         # Nothing is written that need not be: a spool must open, and send, on a disk that is full.
@@ -114,11 +114,23 @@ class Spool:
         self._db.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
         if version == 0:
             self._db.executescript(SCHEMA)
-        for step in range(version, VERSION) if version else ():
-            self._db.executescript(UPGRADES[step])
         oldest = int((datetime.now(UTC) - memory).timestamp())
-        if self._db.execute("SELECT 1 FROM handed WHERE at < ? LIMIT 1", (oldest,)).fetchone():
-            self._db.execute("DELETE FROM handed WHERE at < ?", (oldest,))
+        with suppress(SpoolFullError), translated():
+            self._upgrade()
+            if self._db.execute("SELECT 1 FROM handed WHERE at < ? LIMIT 1", (oldest,)).fetchone():
+                self._db.execute("DELETE FROM handed WHERE at < ?", (oldest,))
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _upgrade(self) -> None:
+        """Makes the tables of this version; without room they wait for the first hand-over that finds some."""
+        for step in range(self._version(), VERSION):
+            try:
+                self._db.executescript(UPGRADES[step])
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def close(self) -> None:
         """Releases the folder."""
@@ -131,6 +143,10 @@ class Spool:
         disk filled up meanwhile), SpoolError.
         """
         room = self._disk_room(sum(item.dossier.size for item in batch))
+        if not self.tally.counting:
+            with translated():
+                self._upgrade()
+            self.tally.counting = True
         with self._transaction():
             return [self._put(item, now, room) for item in batch]
 

@@ -14,10 +14,14 @@ _DAY = "date(closed_at / 1000, 'unixepoch', '+7 hours')"
 
 
 class Tally:
-    """Part of `Spool`, in whose transactions it counts: a count is durable together with what it counts."""
+    """Part of `Spool`, in whose transactions it counts: a count is durable together with what it counts.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    Not `counting`: the disk had no room yet for its tables, in a spool that was made by a version without them.
+    """
+
+    def __init__(self, db: sqlite3.Connection, *, counting: bool) -> None:
         self._db = db
+        self.counting = counting
 
     def handed(self, facility: str, closed_at: datetime, *, new: bool) -> None:
         """A revision came into the spool; `new`: it was never handed over before."""
@@ -42,6 +46,8 @@ class Tally:
 
     def news(self, now: datetime) -> list[DayCounted]:
         """Of each day that changed since the bus was told: its count."""
+        if not self.counting:
+            return []
         rows = self._db.execute("SELECT facility, day, closed, number FROM day WHERE number > told ORDER BY day")
         (spool,) = self._db.execute("SELECT spool FROM identity").fetchone()
         found = []
@@ -65,5 +71,7 @@ class Tally:
             )
 
     def _days(self, position: int) -> list[tuple[str, str]]:
+        if not self.counting:
+            return []
         rows = self._db.execute(f"SELECT facility, {_DAY} FROM entry WHERE position = ?", (position,))  # noqa: S608
         return [(facility, day) for facility, day in rows.fetchall()]

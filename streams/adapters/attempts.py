@@ -15,7 +15,7 @@ from events.visit import PersonKeyKind, VisitHeld, VisitSigned
 from streams.adapters.claim import CLAIM
 from streams.adapters.ledger import SIGNED_COLUMNS
 from streams.adapters.outbox import Connection, Outbox
-from streams.adapters.patience import patiently_extended
+from streams.adapters.patience import with_patience
 from streams.adapters.postgres import patiently
 from streams.domain.dossier.standard import standards
 from streams.domain.submission import MOVES, Later, Result, State, Submission
@@ -116,10 +116,10 @@ class PostgresAttempts:
         window = max(1.0, 1.0 / limits.rate)
         burst = max(1, round(limits.rate * _SHORT.total_seconds() * _BURST))
 
-        async def claim() -> list[asyncpg.Record]:
+        async def claim() -> list[Submission]:
             async with self._pool.acquire() as connection, connection.transaction():
                 await connection.execute("select pg_advisory_xact_lock($1)", _CLAIM_LOCK)
-                return await connection.fetch(
+                rows = await connection.fetch(
                     CLAIM,
                     free,
                     limits.per_facility,
@@ -134,8 +134,10 @@ class PostgresAttempts:
                     burst,
                     _SHORT,
                 )
+                # Before the commit: once that is done, whatever fails leaves attempts that nobody makes.
+                return await with_patience(connection, map(_submission, rows))
 
-        return await self._submissions(await patiently(claim, "database"))
+        return await patiently(claim, "database")
 
     async def mine(self, submissions: Sequence[Submission]) -> list[bool]:
         """Which may still be sent: not taken over, not overtaken by a newer revision (GATEWAY §12.2)."""
@@ -150,7 +152,8 @@ class PostgresAttempts:
 
     async def expired(self) -> list[Submission]:
         """Attempts whose dispatcher went away; `started_at` of them is now."""
-        return await self._submissions(await patiently(lambda: self._pool.fetch(_EXPIRED), "database"))
+        rows = await patiently(lambda: self._pool.fetch(_EXPIRED), "database")
+        return await with_patience(self._pool, map(_submission, rows))
 
     async def finish(self, results: Sequence[tuple[Result, timedelta]]) -> list[State | None]:
         """Writes what attempts brought, and their events, in one transaction; `timedelta` is the wait before the next.
@@ -173,9 +176,6 @@ class PostgresAttempts:
                 return [states.get(_fence(item[0])) if chosen[_fence(item[0])] is item else None for item in results]
 
         return await patiently(finish, "database")
-
-    async def _submissions(self, rows: Sequence[asyncpg.Record]) -> list[Submission]:
-        return await patiently_extended(self._pool, [_submission(row) for row in rows])
 
     async def _publish(self, connection: Connection, results: Sequence[Result], states: dict[_Fence, State]) -> None:
         """An event for each result that became the state of its visit; an overtaken one is history."""

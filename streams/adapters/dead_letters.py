@@ -7,9 +7,10 @@ from typing import Any, Self
 import asyncpg
 from aiokafka import TopicPartition
 
+from events.topics import TOPICS
 from streams.adapters import kafka
 from streams.adapters.postgres import patiently
-from streams.domain.dead_letter import Act, Handled, Letter, Place, letter
+from streams.domain.dead_letter import Act, Handled, Letter, Order, Place, letter
 from streams.errors import RetryLater
 
 _SILENT_POLLS = 60  # of half a second: the client says nothing while the broker is away
@@ -112,6 +113,20 @@ class DeadLetterActs:
     async def done(self, number: int, copy: Place) -> None:
         """The record lies again at `copy`."""
         await patiently(lambda: self._connection.execute(_DONE, number, copy.offset), "database")
+
+
+async def every_letter(bootstrap: str, pool: "asyncpg.Pool[asyncpg.Record]") -> list[dict[str, Any]]:
+    """All dead letters as `Order.told` has them, the oldest first. Raises RetryLater."""
+    try:
+        async with (
+            DeadLetterTopics(bootstrap, [topic.dlq for topic in TOPICS]) as topics,
+            pool.acquire() as connection,
+        ):
+            letters = await topics.letters()
+            order = Order(letters, await DeadLetterActs(connection).of([topic.name for topic in TOPICS]))
+    except LookupError as error:
+        raise RetryLater(str(error)) from None
+    return [order.told(item) for item in sorted(letters, key=lambda item: (item.at, item.place))]
 
 
 def no_letter(place: Place) -> LookupError:

@@ -77,7 +77,7 @@ _AT_RISK = {clock: versions(clock, shipped())[-1].at_risk for clocks in DELAYED.
 
 
 async def overlapping(
-    pool: "asyncpg.Pool[asyncpg.Record]",
+    pool: "asyncpg.Pool[asyncpg.Record] | Connection",
     subjects: Collection[Side],
     since: datetime,
     until: datetime,

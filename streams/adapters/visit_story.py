@@ -1,5 +1,6 @@
 """Everything that is known about one visit, as `visit show` and the console tell it: a dictionary ready for JSON."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -28,14 +29,19 @@ _OF_CLOCK = (
 )
 
 
-async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str) -> dict[str, Any] | None:
+async def visit_story(
+    pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk: str, letters: Sequence[dict[str, Any]] | None
+) -> dict[str, Any] | None:
     """`story` (a line for each event), `decisions`, `standing`, `attempts`, `clocks` (a late one with its `cause`),
-    `outages` (that a clock waited for); None when no event told of it.
+    `outages` (that a clock waited for), `dead_letters` (its own of `letters`); None when nobody told of it.
 
-    Raises RetryLater while the database is away.
+    `letters`: those of `every_letter`, None when they cannot be read: so are the visit's then. Raises RetryLater while
+    the database is away.
     """
     story = await PostgresTimeline(pool).story(facility, ma_lk)
-    if not story:
+    # The key of a clock's event begins with its name.
+    own = letters and [item for item in letters if (item["visit"] or "").split("|")[-2:] == [facility, ma_lk]]
+    if not story and not own:
         return None
     standings = await held.standings(pool, facility, ma_lk)
     clocks = await PostgresDeadlines(pool, ()).of_visit(facility, ma_lk)
@@ -52,4 +58,5 @@ async def visit_story(pool: "asyncpg.Pool[asyncpg.Record]", facility: str, ma_lk
         "clocks": [
             {name: getattr(clock, name) for name in _OF_CLOCK} | {"cause": cause_of.get(clock.key)} for clock in clocks
         ],
+        "dead_letters": own,
     }

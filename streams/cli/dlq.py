@@ -12,6 +12,7 @@ import click
 from events.topics import DLQ_SUFFIX, TOPICS, Topic, topic_named
 from streams.adapters import kafka
 from streams.adapters.dead_letters import DeadLetterActs, DeadLetterTopics
+from streams.cli import letter
 from streams.cli.acts import act_options
 from streams.cli.codes import DEAD_LETTERS
 from streams.cli.config import settings_or_fail
@@ -24,18 +25,7 @@ from streams.runtime.redrive import Outcome, Redrive
 
 T = TypeVar("T")
 
-_LISTED = (
-    "topic",
-    "partition",
-    "offset",
-    "put aside (Vietnam)",
-    "stage",
-    "reason",
-    "visit",
-    "bytes",
-    "done",
-    "waits for",
-)
+_LISTED = ("visit", *letter.COLUMNS)
 _DONE = ("topic", "partition", "offset", "visit", "reason", "outcome")
 # Of a stranger's record also the headers may say anything: only those that are ours are shown.
 _SHOWN_HEADERS = (
@@ -78,13 +68,13 @@ def dlq_list(topic: Topic | None, reason: str | None, since: datetime | None, ou
         found = await letters.letters()
         order = Order(found, await acts.of([topic.name for topic in topics]))
         return [
-            _told(item, order)
+            order.told(item)
             for item in sorted(found, key=lambda item: (item.at, item.place))
             if reason in (None, item.reason) and (first is None or item.at >= first)
         ]
 
     rows = _with_parts(topics, ask)
-    emit_rows(rows if output == "json" else list(map(_row, rows)), _LISTED, output)
+    emit_rows(rows if output == "json" else list(map(letter.row, rows)), _LISTED, output)
 
 
 @click.command("show")
@@ -103,7 +93,7 @@ def dlq_show(topic: Topic, partition: int, offset: int, raw: Path | None, output
     async def ask(letters: DeadLetterTopics, acts: DeadLetterActs) -> tuple[dict[str, Any], bytes | None]:
         item, value = await letters.letter(Place(topic.dlq, partition, offset))
         order = Order(await letters.letters(), await acts.of([topic.name]))
-        return _told(item, order) | _details(item), value
+        return order.told(item) | _details(item), value
 
     told, value = _with_parts([topic], ask)
     if output == "json":
@@ -216,31 +206,6 @@ def _place(item: Letter) -> dict[str, Any]:
     return {"topic": item.place.topic, "partition": item.place.partition, "offset": item.place.offset}
 
 
-def _told(item: Letter, order: Order) -> dict[str, Any]:
-    waits = order.waits_for(item) if order.open(item) else None
-    return {
-        **_place(item),
-        "put_aside_at": item.at,
-        "stage": item.stage,
-        "reason": item.reason,
-        "visit": item.visit,
-        "bytes": item.size,
-        "open": order.open(item),
-        "waits_for": waits and str(waits.place),
-        "done": [
-            {
-                "act": str(act.act),
-                "actor": act.actor,
-                "reason": act.reason,
-                "at": act.at,
-                "confirmed": act.settled,
-                "copy": act.copy and str(act.copy),
-            }
-            for act in order.handled(item)
-        ],
-    }
-
-
 def _details(item: Letter) -> dict[str, Any]:
     reason = item.reason
     return {
@@ -252,17 +217,6 @@ def _details(item: Letter) -> dict[str, Any]:
             if name in _SHOWN_HEADERS
             for text in [value.decode("utf-8", "replace")]
         },
-    }
-
-
-def _row(told: dict[str, Any]) -> dict[str, Any]:
-    last = told["done"][-1] if told["done"] else None
-    return told | {
-        "put aside (Vietnam)": local(told["put_aside_at"]),
-        "done": last
-        and f"{last['act'].lower()}{'' if last['confirmed'] else ' (not confirmed)'} by {last['actor']} at"
-        f" {local(last['at'])}: {last['reason']}",
-        "waits for": told["waits_for"],
     }
 
 

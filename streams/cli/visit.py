@@ -9,8 +9,10 @@ import asyncpg
 import click
 
 from streams.adapters import postgres
+from streams.adapters.dead_letters import every_letter
 from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.visit_story import visit_story
+from streams.cli import letter
 from streams.cli.config import settings_or_fail
 from streams.cli.output import Exit, emit_json, emit_rows, fail, output_option, say
 from streams.domain.story import VisitState
@@ -20,18 +22,25 @@ from streams.errors import RetryLater
 
 T = TypeVar("T")
 
+_PATIENCE = 10.0
+"""Seconds for reading dead letters: the rest of a story does not wait for a Kafka that is away."""
+
 
 @click.command("show")
 @click.argument("facility")
 @click.argument("ma_lk", metavar="MA_LK")
 @output_option
 def visit_show(facility: str, ma_lk: str, output: str) -> None:
-    """Tells the whole story of one visit: every revision, stage, answer and clock, and what people decided about it.
+    """Tells the whole story of one visit: every revision, stage, answer and clock, its dead letters, and what people
+    decided about it.
 
-    Exit 1 when it is not known.
+    Exit 1 when it is not known. Dead letters lie in Kafka: while that is away, all else is told.
     """
 
-    told = with_database(lambda pool: visit_story(pool, facility, ma_lk))
+    async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, Any] | None:
+        return await visit_story(pool, facility, ma_lk, await _letters(pool))
+
+    told = with_database(ask)
     if told is None:
         fail(f"No visit {ma_lk} of facility {facility} is known. Look for it with `healthbook visit list`.", Exit.NO)
     if output == "json":
@@ -51,6 +60,9 @@ def visit_show(facility: str, ma_lk: str, output: str) -> None:
         ("revision", "clock", "state", "due (Vietnam)", "stopped", "provisional", "reason"),
         output,
     )
+    if told["dead_letters"]:
+        click.echo("Dead letters:")
+        emit_rows(list(map(letter.row, told["dead_letters"])), letter.COLUMNS, output)
     for clock in told["clocks"]:
         if clock["cause"]:
             click.echo(f"Revision {clock['revision']}, {clock['clock']}: {_cause(clock['cause'])}")
@@ -98,6 +110,15 @@ def with_database(ask: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]")
         return asyncio.run(run(settings_or_fail().database_url))
     except RetryLater as trouble:
         fail(str(trouble), Exit.UNREACHABLE)
+
+
+async def _letters(pool: "asyncpg.Pool[asyncpg.Record]") -> list[dict[str, Any]] | None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await every_letter(settings_or_fail().kafka_bootstrap_servers, pool)
+    except (RetryLater, TimeoutError):
+        say("Dead letters are not told: Kafka does not answer.")
+        return None
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:

@@ -9,16 +9,14 @@ from typing import Any, Generic, TypeVar
 import asyncpg
 from aiohttp import web
 
-from events.topics import TOPICS
 from streams.adapters import held, outages
-from streams.adapters.dead_letters import DeadLetterActs, DeadLetterTopics
+from streams.adapters.dead_letters import every_letter
 from streams.adapters.facilities import FacilityError, FacilityRegister
 from streams.adapters.overview import Overview
 from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.visit_story import visit_story
 from streams.config import Settings
 from streams.console.pages import HEADERS, HERE, page, today
-from streams.domain.dead_letter import Order
 from streams.domain.held import waits_for
 from streams.domain.outage import Side
 from streams.domain.submission import State
@@ -91,7 +89,11 @@ class Console:
     async def visit(self, request: web.Request) -> web.Response:
         """The whole story of one visit."""
         facility, ma_lk = request.query.get("facility", ""), request.query.get("ma_lk", "")
-        told = await visit_story(self._pool, facility, ma_lk)
+        try:
+            letters = await self._letters.get()
+        except RetryLater:  # Kafka is away: the page says so, and tells the rest
+            letters = None
+        told = await visit_story(self._pool, facility, ma_lk, letters)
         if told is None:
             return page(request, "visits.html", 404, facility=facility, day=_text(today()), rows=[], unknown=ma_lk)
         return page(request, "visit.html", **told)
@@ -109,7 +111,7 @@ class Console:
 
     async def dead_letters(self, request: web.Request) -> web.Response:
         """Records that a stage could not use, and what was done about each; never their content."""
-        return page(request, "dead-letters.html", rows=await self._letters.get())
+        return page(request, "dead-letters.html", rows=(await self._letters.get())[::-1])
 
     async def _look(self) -> dict[str, Any]:
         since = today()
@@ -136,20 +138,7 @@ class Console:
         return {facility.code: facility.name for facility in found}
 
     async def _read_dead_letters(self) -> list[dict[str, Any]]:
-        topics = [topic.name for topic in TOPICS]
-        try:
-            async with (
-                DeadLetterTopics(self._settings.kafka_bootstrap_servers, [topic.dlq for topic in TOPICS]) as letters,
-                self._pool.acquire() as connection,
-            ):
-                found = await letters.letters()
-                order = Order(found, await DeadLetterActs(connection).of(topics))
-        except LookupError as error:
-            raise RetryLater(str(error)) from None
-        return [
-            {"letter": item, "open": order.open(item), "handled": order.handled(item)}
-            for item in sorted(found, key=lambda item: item.at, reverse=True)
-        ]
+        return await every_letter(self._settings.kafka_bootstrap_servers, self._pool)
 
 
 class Kept(Generic[T]):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from events.envelope import Headers
 from events.topics import DLQ_SUFFIX, topic_named
@@ -144,6 +145,33 @@ class Order:
             return None
         same = self._of_key.get((item.place.topic, item.key), [])
         return next((other for other in same if self.open(other) and self.rank(other) < self.rank(item)), None)
+
+    def told(self, item: Letter) -> dict[str, Any]:
+        """A letter, what was done about it and what it waits for, as it is told to people: nothing of its content."""
+        waits = self.waits_for(item) if self.open(item) else None
+        return {
+            "topic": item.place.topic,
+            "partition": item.place.partition,
+            "offset": item.place.offset,
+            "put_aside_at": item.at,
+            "stage": item.stage,
+            "reason": item.reason,
+            "visit": item.visit,
+            "bytes": item.size,
+            "open": self.open(item),
+            "waits_for": waits and str(waits.place),
+            "done": [
+                {
+                    "act": str(act.act),
+                    "actor": act.actor,
+                    "reason": act.reason,
+                    "at": act.at,
+                    "confirmed": act.settled,
+                    "copy": act.copy and str(act.copy),
+                }
+                for act in self.handled(item)
+            ],
+        }
 
     def against(self, item: Letter, *, again: bool) -> str | None:
         """What stands against redriving it; None: nothing."""

@@ -16,6 +16,7 @@ EXEMPT: Mapping[str, str] = {
     "events.his.spool:Spool._put": _INSIDE,
     "events.his.spool:Spool._remove": _INSIDE,
     "events.his.spool:Spool._shrink": "Gives unused disk back; changes no row",
+    "events.his.spool:Spool._upgrade": "One transaction, of an older spool; the next start does it again",
     "events.his.spool:Spool.drop": "A person gives up an entry that the broker refused for ever",
     "events.his.tally:Tally.dropped": _INSIDE,
     "events.his.tally:Tally.handed": _INSIDE,

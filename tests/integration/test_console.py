@@ -263,3 +263,9 @@ async def test_dead_letters_are_listed_without_their_content(story: Story, kafka
     text = await page.inner_text("main")
     assert f"{FACILITY}|CONSOLE" in text
     assert "content of a dossier" not in text
+    page = await open_page(f"/visit?lang=en&facility={FACILITY}&ma_lk=CONSOLE")
+    text = await page.inner_text("section[aria-labelledby=dead-letters]")
+    assert (f"{topic.dlq}/" in text, "UNDECODABLE" in text) == (True, True), (
+        "no event told of this visit, its letter does"
+    )
+    assert "content of a dossier" not in await page.inner_text("main")

@@ -9,12 +9,10 @@ import pytest
 
 from events.serde import Serde
 from events.visit import VisitHeld, VisitRefused
-from streams.adapters.attempts import LEASE_EXPIRED, Limits, PostgresAttempts
+from streams.adapters.attempts import LEASE_EXPIRED, PostgresAttempts
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import FacilityRegister
-from streams.adapters.gateway import GatewayClient
 from streams.adapters.ledger import attempts_of
-from streams.adapters.outbox import Outbox
 from streams.simulators.pki import prepare_facilities
 from streams.sla.clocks import shipped
 from streams.sla.facts import Facts
@@ -121,25 +119,6 @@ async def test_a_lost_answer_wakes_the_clock_that_counts_from_the_sending_until_
             (clock,) = await eventually(runs)
         first = (await attempts_of(b.pool, FACILITY, visit.ma_lk))[0]
         assert (clock.clock, clock.started_at) == ("receipt-to-shown", first["started_at"])
-
-
-async def test_who_is_due_first_goes_first_over_all_facilities_and_within_the_limit_of_each(bench: Any) -> None:
-    async with bench() as b:
-        now = datetime.now(UTC)
-        young = [await b.signed(n, closed=now) for n in range(20, 28)]
-        await record(young, b.ledger)
-        at_risk = [
-            await b.signed(28, facility=OTHER, closed=now - timedelta(minutes=13)),
-            await b.signed(29, closed=now - timedelta(minutes=12)),
-        ]
-        await record(at_risk, b.ledger)  # they came last
-        attempts = PostgresAttempts(b.pool, Outbox(b.serde))
-        limits = Limits(per_facility=3, rate=500.0)
-        first = await attempts.claim(2, limits, [], [], probe=False)
-        assert [item.visit.ma_lk for item in first] == ["TEST-28", "TEST-29"]
-        then = await attempts.claim(10, limits, [], [], probe=False)
-        assert len(then) == 2, "the limit of the gateway for one facility holds for whoever is at risk, too"
-        assert {item.visit.facility for item in then} == {FACILITY}
 
 
 async def test_a_few_visits_that_the_gateway_can_never_answer_do_not_stop_the_others(bench: Any) -> None:
@@ -305,30 +284,6 @@ async def test_two_dispatchers_share_the_work_and_send_nothing_twice(bench: Any)
         assert await b.pool.fetchval("select max(attempts) from submission") == 1
         assert b.simulator.gateway.stats.concurrency()["maxConcurrentPerFacility"] <= 5
         assert await b.events() == {"visit.accepted.v1": 20}
-
-
-async def test_the_attempt_of_a_dispatcher_that_went_away_is_taken_over_and_its_late_answer_is_history(
-    bench: Any,
-) -> None:
-    async with bench() as b:
-        visit = await b.signed(71)
-        await record([visit], b.ledger)
-        gone = PostgresAttempts(b.pool, Outbox(b.serde))
-        limits = Limits(rate=100.0, lease=timedelta(milliseconds=50))
-        (attempt,) = await gone.claim(1, limits, [], [], probe=False)
-        async with GatewayClient(b.simulator.url, b.register) as client:
-            reply = await client.submit(attempt.visit)  # it got an answer, and was gone before it wrote it
-        async with b.dispatching():
-            assert set((await b.settled()).values()) == {"ACCEPTED"}
-        from streams.domain.submission import Result
-        from streams.stages.forward import outcome
-
-        late = await gone.finish([(Result(attempt, reply, outcome(attempt, reply)), timedelta())])
-        assert late == [None], "the fence was lost"
-        assert await b.events() == {"visit.accepted.v1": 1}
-        told = await attempts_of(b.pool, FACILITY, visit.ma_lk)
-        assert [item["late"] for item in told] == [True, False]
-        assert {item["envelope_sha256"] for item in told} == {visit.envelope_sha256}
 
 
 async def test_a_gateway_that_is_down_opens_the_breaker_and_closes_it_when_it_is_back(bench: Any) -> None:

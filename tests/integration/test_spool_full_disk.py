@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -102,6 +103,34 @@ def test_when_somebody_else_fills_the_disk_nothing_is_half_written_and_earlier_e
     hog.unlink()
     (answer,) = spool.put([item(99, 50_000)], datetime.now(UTC))
     assert isinstance(answer, Placed)
+    spool.close()
+
+
+def test_a_spool_of_the_version_before_opens_and_sends_on_a_full_disk_and_counts_once_there_is_room(
+    small_disk: Path,
+) -> None:
+    """Also when it remembers something that is old enough to be forgotten."""
+    spool = Spool(small_disk / "spool")
+    spool.put([item(n, 50_000) for n in range(20)], datetime.now(UTC))
+    spool.close()
+    with sqlite3.connect(small_disk / "spool" / "spool.sqlite3") as older:
+        older.executescript(
+            "DROP TABLE day; DROP TABLE identity; PRAGMA user_version = 1; VACUUM;"
+            "UPDATE handed SET at = 0 WHERE ma_lk = 'V1'; PRAGMA wal_checkpoint(TRUNCATE);"
+        )
+    older.close()
+    hog = fill_up(small_disk)
+    spool = Spool(small_disk / "spool")
+    batch = spool.heads(100, 10**9)
+    assert len(batch) == 20
+    assert spool.tally.news(datetime.now(UTC)) == []
+    with pytest.raises(SpoolFullError):
+        spool.put([item(99, 50_000)], datetime.now(UTC))
+    hog.unlink()
+    spool.settle([position for position, _ in batch[:15]], {})
+    spool.put([item(99, 50_000)], datetime.now(UTC))
+    (count,) = spool.tally.news(datetime.now(UTC))
+    assert (count.closed, len(count.waiting)) == (6, 6), "what waited, and what came"
     spool.close()
 
 
