@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def read_dossier(source: Source) -> DossierInput:
 def visit_key(dossier: DossierInput) -> str:
     """MA_LK, from XML1 exactly as written. Raises DossierError when nobody could say which visit this is."""
     content = _xml1_of(dossier.envelope) if dossier.envelope is not None else _xml1(dossier.tables)
-    element = next(_parse(content, "XML1").iter("MA_LK"), None)
-    ma_lk: str | None = None if element is None else element.text
+    found = [element.text for element in _ends(content, "XML1") if element.tag == "MA_LK"]
+    ma_lk = found[0] if found else None
     if not ma_lk or not ma_lk.strip():
         raise DossierError("MA_LK_MISSING", "XML1")
     if len(ma_lk) > MAX_MA_LK:
@@ -165,18 +165,29 @@ def _xml1(tables: Iterable[TableFile]) -> bytes:
 
 
 def _xml1_of(envelope: bytes) -> bytes:
-    for file in _parse(envelope, "GIAMDINHHS").iter("FILEHOSO"):
-        if (file.findtext("LOAIHOSO") or "").strip() == "XML1":
-            text = "".join((file.findtext("NOIDUNGFILE") or "").split())
-            try:
-                return base64.b64decode(text, validate=True)
-            except (binascii.Error, ValueError):
-                raise DossierError("BASE64", "XML1") from None
-    raise DossierError("XML1_MISSING", "GIAMDINHHS")
-
-
-def _parse(content: bytes, where: str) -> etree._Element:
+    xml1: str | None = None
+    kind = text = ""
+    for element in _ends(envelope, "GIAMDINHHS"):
+        match element.tag:
+            case "LOAIHOSO":
+                kind = (element.text or "").strip()
+            case "NOIDUNGFILE":
+                text = element.text or ""
+            case "FILEHOSO":
+                if kind == "XML1" and xml1 is None:
+                    xml1 = text
+                kind = text = ""
+    if xml1 is None:
+        raise DossierError("XML1_MISSING", "GIAMDINHHS")
     try:
-        return xml.parse(content)
+        return base64.b64decode("".join(xml1.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise DossierError("BASE64", "XML1") from None
+
+
+def _ends(content: bytes, where: str) -> Iterator[etree._Element]:
+    """Element by element: what is looked for is little, and what a HIS sends may be anything."""
+    try:
+        yield from xml.ends(content)
     except xml.XmlError as error:
         raise DossierError(error.code, where if error.line is None else f"{where}, line {error.line}") from None
