@@ -51,6 +51,17 @@ def test_with_three_brokers_every_process_knows_all_of_them() -> None:
     assert known == {"kafka:9092,kafka-2:9092,kafka-3:9092"}
 
 
+def test_what_hospitals_can_reach_has_neither_keys_nor_the_database() -> None:
+    service = services(*ONE)["adapter-http"]
+    assert not service.get("secrets")
+    assert "HEALTHBOOK_DATABASE_URL_FILE" not in service["environment"]
+    assert {volume["target"]: volume["type"] for volume in service["volumes"]} == {
+        "/run/tokens": "bind",
+        "/var/spool/healthbook": "volume",  # the spool outlives the container
+    }
+    assert service["command"][-1] == "/var/spool/healthbook"
+
+
 def variable(setting: str) -> str:
     """The image's name for a broker's setting."""
     return "KAFKA_" + setting.upper().replace(".", "_")
