@@ -24,7 +24,7 @@ faults: $(INSTALLED) ## Hurts the whole system and looks for what got lost (ARGS
 	@infra/install-test-tools xmlsec1 faketime
 	$(BIN)/python -m tests.faults $(ARGS)
 
-check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, dashboards, compose; changes nothing
+check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, OpenAPI, dashboards, compose; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,6 +35,7 @@ check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, sche
 	$(BIN)/python -m infra.grafana --check
 	$(BIN)/healthbook submission states --check
 	node infra/npm/check-asyncapi.mjs asyncapi.yaml
+	node infra/npm/check-openapi.mjs openapi.yaml
 	$(BIN)/docker-compose --profile simulators config --quiet
 	$(BIN)/docker-compose -f docker-compose.yml -f infra/docker/three-brokers.yml --profile simulators config --quiet
 

@@ -1,8 +1,10 @@
 """The keywords of the SDK's `hand_over`, as they stand in the address of a request."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from multidict import MultiMapping
 
@@ -23,11 +25,10 @@ class Parameters:
 
 def parameters(query: MultiMapping[str]) -> Parameters:
     """A name that is not known is refused, since a mistyped `revision` would be another revision. Raises HisError."""
-    known = {"revision": _revision, "closed_at": _moment, "again": _truth}
     for name in query:
-        if name not in known or len(query.getall(name)) > 1:
-            raise RequestError("PARAMETER", name if name in known else None)
-    return Parameters(**{name: known[name](query[name]) for name in query})  # type: ignore[arg-type]
+        if name not in READERS or len(query.getall(name)) > 1:
+            raise RequestError("PARAMETER", name if name in READERS else None)
+    return Parameters(**{name: READERS[name](query[name]) for name in query})
 
 
 def _revision(text: str) -> int:
@@ -48,3 +49,7 @@ def _truth(text: str) -> bool:
     if text not in ("true", "false"):
         raise RequestError("PARAMETER", "again")
     return text == "true"
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {"revision": _revision, "closed_at": _moment, "again": _truth}
+"""Every name that may stand in the address."""
