@@ -1,11 +1,13 @@
 """`POST /v1/visits`: a dossier comes in, the answer says that it is durable here and which revision it is."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +26,9 @@ from streams.metrics import ADAPTER_DURATION, ADAPTER_IN_HAND, ADAPTER_REQUESTS
 log = structlog.get_logger()
 
 VISITS = "/v1/visits"
+_PLAIN = partial(json.dumps, ensure_ascii=False)
+"""For whoever reads an answer at a terminal."""
+
 PATIENCE = 10.0
 """Seconds that a request may wait for its turn."""
 
@@ -46,6 +51,7 @@ class VisitsApp:
     def app(self) -> web.Application:
         """The web application."""
         app = web.Application(client_max_size=self._most)
+        app.on_response_prepare.append(_unversioned)
         app.add_routes(
             [
                 web.post(VISITS, self.visits),
@@ -111,7 +117,8 @@ class VisitsApp:
             "outcome": outcome,
         }
         status = 200 if outcome == "REPEATED" else 202
-        return web.json_response(_document(facility, receipt), status=status, headers={"traceparent": trace})
+        document = _document(facility, receipt)
+        return web.json_response(document, status=status, headers={"traceparent": trace}, dumps=_PLAIN)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -148,7 +155,12 @@ def refusal(error: HisError, headers: dict[str, str] | None = None) -> web.Respo
         more[hdrs.RETRY_AFTER] = str(RETRY_AFTER[error.code])
     if status_of(error) == web.HTTPUnauthorized.status_code:
         more[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="healthbook"'
-    return web.json_response({"error": error.document()}, status=status_of(error), headers=more)
+    return web.json_response({"error": error.document()}, status=status_of(error), headers=more, dumps=_PLAIN)
+
+
+async def _unversioned(_request: web.Request, answer: web.StreamResponse) -> None:
+    """Who asks is not told which versions of which libraries answer."""
+    answer.headers[hdrs.SERVER] = "healthbook"
 
 
 def _document(facility: str, receipt: Receipt) -> dict[str, Any]:

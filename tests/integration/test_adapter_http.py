@@ -204,7 +204,7 @@ async def test_on_sigterm_a_request_that_has_begun_is_finished_and_the_spool_is_
 
         posting = asyncio.create_task(post())
         await begun.wait()
-        await eventually(lambda: _in_hand(served))
+        await eventually(lambda: _measures(served, "healthbook_adapter_requests_in_hand 1.0"))
         served.process.send_signal(signal.SIGTERM)
         await eventually(lambda: _refuses(served))
         go_on.set()
@@ -215,9 +215,8 @@ async def test_on_sigterm_a_request_that_has_begun_is_finished_and_the_spool_is_
     assert served.lines[-1]["event"] == "drained"
 
 
-async def _in_hand(served: Served) -> bool:
-    """The process has read the head of the request."""
-    return "healthbook_adapter_requests_in_hand 1.0" in (await served.probe("/metrics"))[1]
+async def _measures(served: Served, line: str) -> bool:
+    return line in (await served.probe("/metrics"))[1]
 
 
 async def _refuses(served: Served) -> bool:
@@ -233,6 +232,7 @@ async def test_on_sigterm_without_a_bus_it_ends_in_time_and_keeps_the_visit(tmp_
     token = await token_of(tmp_path, facility)
     async with serving(tmp_path, AWAY) as served:
         await served.close(token, "V1")
+        await eventually(lambda: _measures(served, 'healthbook_spool_entries{state="waiting"} 1.0'))
         assert await served.terminate() == 0
     (kept,) = [line for line in served.lines if line["event"].startswith("the spool keeps")]
     assert (kept["entries"], kept["trouble"]) == (1, "REGISTRY_AWAY")

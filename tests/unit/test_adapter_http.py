@@ -141,8 +141,8 @@ async def test_one_facility_cannot_take_the_turns_of_the_others(tmp_path: Path) 
 async def test_other_addresses_and_methods_are_told_where_to_go(client: Client) -> None:
     async with aiohttp.ClientSession() as http:
         async with http.get(client.url) as answer:
-            assert (answer.status, answer.headers["Allow"]) == (405, "POST")
-            assert (await answer.json())["error"]["code"] == "METHOD_UNKNOWN"
+            assert (answer.status, answer.headers["Allow"], answer.headers["Server"]) == (405, "POST", "healthbook")
+            assert '"code": "METHOD_UNKNOWN", "where": null, "message_vi": "Địa chỉ' in await answer.text()
         async with http.post(f"{client.url}/V1") as answer:
             assert (answer.status, (await answer.json())["error"]["code"]) == (404, "PATH_UNKNOWN")
 
