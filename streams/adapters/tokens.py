@@ -1,6 +1,6 @@
 """Tokens of `adapter http`: who shows one speaks for its facility. Only their hashes are stored.
 
-    <tokens>/<MA_CSKCB>/http-tokens     SHA-256 of each token that counts, one a line, in hexadecimal
+    <tokens>/<MA_CSKCB>/http-tokens     SHA-256 of each token that counts, in hexadecimal, one a line, the newest last
 
 A token is `<MA_CSKCB>.<256 random bits>`, so a plain hash is enough: nobody can guess through it. Several may count at
 once, so that a HIS changes from one to the next without a gap. A file counts within seconds after it changed.
@@ -48,18 +48,17 @@ class Tokens:
         """How many tokens of the facility count now. Raises TokenFileError."""
         return len(self._read(code))
 
-    def issue(self, code: str, *, alone: bool = False) -> str:
-        """A new token of the facility, never to be seen again; `alone`: the earlier ones end. Raises TokenFileError."""
+    def issue(self, code: str) -> str:
+        """A new token of the facility, never to be seen again; the earlier ones go on. Raises TokenFileError."""
         token = f"{_checked(code)}.{secrets.token_urlsafe(32)}"
-        self._write(code, [*(() if alone else self._read(code)), _hash(token)])
+        self._write(code, [*self._read(code), _hash(token)])
         return token
 
-    def revoke(self, code: str) -> int:
-        """Ends all tokens of the facility; answers how many there were. Raises TokenFileError."""
-        earlier = len(self._read(code))
-        if earlier:
-            self._write(code, [])
-        return earlier
+    def revoke(self, code: str, *, keep_newest: bool) -> None:
+        """Ends all tokens of the facility, or all but the newest. Raises TokenFileError."""
+        known = self._read(code)
+        if known:
+            self._write(code, known[-1:] if keep_newest else ())
 
     def _hashes(self, code: str) -> tuple[str, ...]:
         known = self._known.get(code) or Watched(self._file(code), lambda content: _parse(code, content))

@@ -11,49 +11,39 @@ from streams.config import Settings
 
 @click.command("token")
 @click.argument("facility")
-@click.option("--replace", is_flag=True, help="The earlier tokens of the facility end; without it they go on.")
-@click.option("--revoke", is_flag=True, help="All tokens of the facility end, and no new one is issued.")
+@click.option(
+    "--revoke", type=click.Choice(["earlier", "all"]), help="Ends tokens instead: all but the newest one, or all."
+)
 @click.option("--dry-run", is_flag=True, help="Says what would be done, and changes nothing.")
 @output_option
-def adapter_token(facility: str, replace: bool, revoke: bool, dry_run: bool, output: str) -> None:
+def adapter_token(facility: str, revoke: str | None, dry_run: bool, output: str) -> None:
     """Issues a token for FACILITY (MA_CSKCB) and prints it, this once: only its hash is kept.
 
-    A running `adapter http` knows it within seconds. To change tokens without a gap: issue one, give it to the HIS,
-    then --replace later. Exit 1: the facility is not in the register, or its tokens cannot be read.
+    Earlier tokens go on. To change without a gap: issue one, give it to the HIS, then --revoke earlier. A running
+    `adapter http` knows within seconds. Exit 1: the facility is not in the register, or its tokens cannot be read.
     """
-    if replace and revoke:
-        raise click.UsageError("--replace issues a new token, --revoke issues none: give one of them")
     settings = settings_or_fail()
     tokens = Tokens(settings.tokens_dir)
+    token = None
     try:
         _check_registered(settings, facility)
-        earlier = tokens.count(facility)
-        ended = earlier if replace or revoke else 0
-        token = None
-        if not dry_run:
-            if revoke:
-                tokens.revoke(facility)
-            else:
-                token = tokens.issue(facility, alone=replace)
+        valid = tokens.count(facility)
+        ended = {None: 0, "earlier": max(0, valid - 1), "all": valid}[revoke]
+        if revoke and not dry_run:
+            tokens.revoke(facility, keep_newest=revoke == "earlier")
+        elif not dry_run:
+            token = tokens.issue(facility)
     except (FacilityError, TokenFileError) as error:
         fail(f"{error}. Mend the file, or remove it and issue tokens anew.", Exit.NO)
     except OSError as error:
         fail(f"{settings.tokens_dir}: {error.strerror}. Name a folder that this user may write.", Exit.NO)
-    issued = 0 if revoke else 1
-    document = {
-        "facility": facility,
-        "token": token,
-        "valid": earlier - ended + issued,
-        "ended": ended,
-        "dry_run": dry_run,
-    }
+    left = valid - ended if revoke else valid + 1
     if output == "json":
-        emit_json(document)
+        emit_json({"facility": facility, "token": token, "valid": left, "ended": ended, "dry_run": dry_run})
         return
     if token:
         click.echo(token)
-    verb = "would be" if dry_run else "are"
-    say(f"{facility}: {document['valid']} tokens {verb} valid, {ended} ended")
+    say(f"{facility}: {left} valid, {ended} ended{' (nothing was changed)' if dry_run else ''}")
 
 
 def _check_registered(settings: Settings, facility: str) -> None:

@@ -48,14 +48,14 @@ def test_anything_else_is_nobodys(tmp_path: Path, spoil: Callable[[str], str]) -
     assert tokens.facility_of(spoil(tokens.issue("01999"))) is None
 
 
-def test_a_second_token_counts_beside_the_first_until_it_replaces_it_or_all_are_revoked(tmp_path: Path) -> None:
+def test_a_second_token_counts_beside_the_first_until_the_earlier_ones_or_all_are_revoked(tmp_path: Path) -> None:
     tokens, running = Tokens(tmp_path), Tokens(tmp_path)
-    first, second = tokens.issue("01999"), tokens.issue("01999")
-    assert [running.facility_of(token) for token in (first, second)] == ["01999", "01999"]
-    third = tokens.issue("01999", alone=True)
-    assert [running.facility_of(token) for token in (first, second, third)] == [None, None, "01999"]
-    assert tokens.revoke("01999") == 1
-    assert running.facility_of(third) is None
+    issued = [tokens.issue("01999"), tokens.issue("01999")]
+    assert [running.facility_of(token) for token in issued] == ["01999", "01999"]
+    tokens.revoke("01999", keep_newest=True)
+    assert [running.facility_of(token) for token in issued] == [None, "01999"]
+    tokens.revoke("01999", keep_newest=False)
+    assert [running.facility_of(token) for token in issued] == [None, None]
 
 
 def test_the_file_holds_hashes_only_and_is_its_owners(tmp_path: Path) -> None:
@@ -88,18 +88,20 @@ def test_the_command_prints_a_token_once_for_a_registered_facility(
     code, first, told = issued("01999")
     assert (code, tokens.facility_of(first)) == (0, "01999")
     assert first not in told
-    code, would, _ = issued("01999", "--replace", "--dry-run")
-    assert (code, would, tokens.facility_of(first)) == (0, "", "01999")
-    code, second, told = issued("01999", "--replace")
-    assert (code, tokens.facility_of(first), tokens.facility_of(second)) == (0, None, "01999")
-    assert "1 ended" in told
-    code, nothing, told = issued("01999", "--revoke")
-    assert (code, nothing, tokens.facility_of(second)) == (0, "", None)
+    code, would, _ = issued("01999", "--dry-run")
+    assert (code, would, tokens.count("01999")) == (0, "", 1)
+    code, second, _ = issued("01999")
+    assert (code, issued("01999", "--revoke", "all", "--dry-run")[:2]) == (0, (0, ""))
+    assert [tokens.facility_of(token) for token in (first, second)] == ["01999", "01999"]
+    code, nothing, told = issued("01999", "--revoke", "earlier")
+    assert (code, nothing, tokens.facility_of(first), tokens.facility_of(second)) == (0, "", None, "01999")
+    assert "1 valid, 1 ended" in told
+    assert issued("01999", "--revoke", "all")[0] == 0
+    assert tokens.facility_of(second) is None
     code, nothing, told = issued("48999")
     assert (code, nothing) == (1, "")
     assert "48999 is not in the facility register" in told
     assert not (tmp_path / "facilities" / "48999").exists()
-    assert issued("01999", "--replace", "--revoke")[0] == 2
 
 
 def test_where_tokens_have_a_folder_of_their_own_no_register_is_needed(
