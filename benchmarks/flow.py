@@ -57,16 +57,17 @@ class Result:
 
 async def measure(home: Path, parts: Path, phases: Sequence[Phase], rows: int) -> Result:
     """Starts the system twice under `home`, then runs the phases one after another."""
-    async with _system(home, parts) as first:
+    async with running(home, parts) as first:
         pass
-    async with _system(home, parts) as second:
+    async with running(home, parts) as second:
         await _phase(home, Phase("warm-up", WARM_UP, None), rows, seed=1)
         measured = [await _phase(home, phase, rows, seed) for seed, phase in enumerate(phases, 2)]
     return Result(first, second, measured)
 
 
 @asynccontextmanager
-async def _system(home: Path, parts: Path) -> AsyncIterator[float]:
+async def running(home: Path, parts: Path) -> AsyncIterator[float]:
+    """`healthbook run`, until the block is left; yields the seconds it took to start."""
     environment = _environment(home, parts)
     started = time.monotonic()
     log = home / "bench-run.log"

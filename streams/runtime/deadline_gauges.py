@@ -43,11 +43,13 @@ class Gauges:
 
     async def predict(self) -> None:
         """Predicted breaches: reads the due times of all that run, so more seldom. Raises RetryLater."""
-        ended: Counter[str] = Counter()
+        # What is late is served first, and its share of the drain is none for those that could still be in time.
+        in_time: Counter[str] = Counter()
         for row in await self._figures.counts():
-            ended[row["clock"]] += 0 if row["running"] else row["number"]
+            late = row["state"] == DeadlineState.BREACHED
+            in_time[row["clock"]] += 0 if row["running"] or late else row["number"]
         for clock in self._windows:
-            await self._predict(clock, ended[clock])
+            await self._predict(clock, in_time[clock])
 
     async def _nearest(self, clock: str) -> None:
         left = await self._figures.nearest(clock)
@@ -56,10 +58,10 @@ class Gauges:
         else:
             DEADLINE_NEAREST.remove(clock)
 
-    async def _predict(self, clock: str, ended: int) -> None:
+    async def _predict(self, clock: str, in_time: int) -> None:
         drain = self._drains[clock]
         backlog = await self._figures.backlog(clock, self._windows[clock] / _GROUPS)
-        drain.note(backlog.now, ended)
+        drain.note(backlog.now, in_time)
         found = predict(backlog.waiting, drain.per_second(backlog.busy_since), backlog.now)
         DEADLINE_PREDICTED_BREACHES.labels(clock).set(found.breaches)
         DEADLINE_PREDICTED_BREACH.labels(clock).set(found.first_at.timestamp() if found.first_at else 0)

@@ -1,9 +1,10 @@
 """Predicted breaches: at the present rate, how many of those that wait will be late, and from when on. Pure.
 
-What waits is served in the order of its due time, as the dispatcher does it. The rate is measured while there was work:
-over a window at most, and not over the time before the oldest one that waits had started, when there was nothing to do.
-One more than was seen is assumed to end within it, so that a single visit in a quiet night is no alarm until it has
-waited for most of its time.
+What waits is served in the order of its due time, as the dispatcher does it. What is late already goes before all of
+it, so the rate is that of what ended in time: none while a backlog of late ones is caught up. The rate is measured
+while there was work: over a window at most, and not over the time before the oldest one that waits had started, when
+there was nothing to do. One more than was seen is assumed to end within it, so that a single visit in a quiet night is
+no alarm until it has waited for most of its time.
 """
 
 from collections import deque
@@ -56,14 +57,14 @@ def predict(waiting: Iterable[Waiting], per_second: float, now: datetime) -> Pre
 
 
 class Drain:
-    """How many ended so far, as it was seen from time to time, and the rate that follows."""
+    """How many ended in time so far, as it was seen from time to time, and the rate that follows."""
 
     def __init__(self, longest: timedelta) -> None:
         self._window = longest
         self._seen: deque[tuple[datetime, int]] = deque()
 
     def note(self, now: datetime, ended: int) -> None:
-        """`ended`: all that ever ended."""
+        """`ended`: all that ever ended in time."""
         self._seen.append((now, ended))
         while len(self._seen) > 1 and self._seen[1][0] <= now - self._window:
             self._seen.popleft()

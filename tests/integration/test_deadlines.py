@@ -313,6 +313,16 @@ async def test_what_waits_is_grouped_by_due_time_and_the_prediction_is_kept(
     told = await figures.predicted("receipt-to-shown")
     assert told is not None
     assert (told["running"], told["breaches"]) == (3, 0)
+    await store.learn([facts("V0", displayed_at=present)])  # late: what it took was never there for the others
+    await gauges.predict()
+    again = await figures.predicted("receipt-to-shown")
+    assert again is not None
+    assert again["per_second"] == 1.0
+    await store.learn([facts("V1", displayed_at=present)])
+    await gauges.predict()
+    again = await figures.predicted("receipt-to-shown")
+    assert again is not None
+    assert again["per_second"] > 1.0
     sample = REGISTRY.get_sample_value("healthbook_deadline_predicted_breaches", {"clock": "receipt-to-shown"})
     assert sample == 0
     assert REGISTRY.get_sample_value("healthbook_deadlines", {"clock": "receipt-to-shown", "state": "BREACHED"}) == 1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.prediction import QUIET, SLOW, Shape, replay
 from streams.sla import clocks
 from streams.sla.prediction import Drain, Prediction, Waiting, predict, window
 
@@ -83,3 +84,18 @@ def test_a_gateway_that_stops_is_seen_minutes_before_the_first_breach() -> None:
     assert first_seen is not None
     first_breach = 600 + 900
     assert first_breach - first_seen >= 600
+
+
+@pytest.mark.parametrize("shape", SLOW, ids=lambda shape: shape.about)
+def test_in_a_slow_down_every_late_visit_was_predicted_and_nearly_all_five_minutes_before(shape: Shape) -> None:
+    day = replay(shape, seed=0)
+    assert len(day.leads) > 50
+    assert day.share == 1.0
+    assert day.known[len(day.known) // 20] >= 300
+    assert day.known[len(day.known) // 2] >= 600
+
+
+@pytest.mark.parametrize("shape", QUIET, ids=lambda shape: shape.about)
+def test_in_a_quiet_morning_nobody_is_predicted_to_be_late(shape: Shape) -> None:
+    day = replay(shape, seed=0)
+    assert (day.alarms, day.leads) == (0, [])
