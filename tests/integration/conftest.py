@@ -1,4 +1,4 @@
-"""What tests of forward share: two registered facilities, a ledger, a gateway simulator, a dispatcher on demand."""
+"""What tests share: topics, schemas, a database; for forward two facilities, a ledger and a gateway simulator."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,14 +10,39 @@ import pytest
 
 from events.registry import Registry
 from events.serde import Serde
-from events.topics import OUTBOX_TOPICS
-from events.visit import VisitAccepted, VisitHeld, VisitRefused
+from events.topics import TOPICS
+from streams.adapters import topic_admin
 from streams.adapters.facilities import FacilityRegister
 from streams.adapters.outbox import declare_shards
 from streams.simulators.gateway.clock import VirtualClock
 from streams.simulators.gateway.server import GatewaySimulator
 from streams.simulators.pki import prepare_facilities
 from tests.support.forward_bench import FACILITY, OTHER, Bench, Benches
+
+
+@pytest.fixture(scope="session")
+async def serde(schema_registry: str) -> AsyncIterator[Serde]:
+    """Of all events, whose schemas are registered as `healthbook schema register` does it."""
+    async with Registry(schema_registry) as registry:
+        for topic in TOPICS:
+            await registry.register(topic.name, topic.compatibility)
+        prepared = Serde(registry)
+        await prepared.prepare(*(topic.event for topic in TOPICS))
+        yield prepared
+
+
+@pytest.fixture(scope="session")
+async def declared(kafka: str, serde: Serde) -> None:
+    """All topics of the bus, as `healthbook topic apply` makes them, and their schemas."""
+    await topic_admin.apply(kafka)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=8) as opened:
+        async with opened.acquire() as connection:
+            await declare_shards(connection)
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +55,6 @@ def register(folder: Path) -> FacilityRegister:
     found = FacilityRegister(folder / "facilities")
     prepare_facilities(found, folder / "accounts", {FACILITY: "Bệnh viện Thử A", OTHER: "Bệnh viện Thử B"})
     return found
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=8) as opened:
-        async with opened.acquire() as connection:
-            await declare_shards(connection)
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        for topic in OUTBOX_TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        prepared = Serde(registry)
-        await prepared.prepare(VisitAccepted, VisitRefused, VisitHeld)
-        yield prepared
 
 
 @pytest.fixture

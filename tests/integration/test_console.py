@@ -16,7 +16,6 @@ from confluent_kafka import Producer
 from playwright.async_api import Browser, Page, async_playwright
 
 from events.topics import TOPICS
-from streams.adapters import topic_admin
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.overview import Overview
 from streams.adapters.timeline import PostgresTimeline
@@ -104,8 +103,7 @@ async def test_a_days_promise_counts_each_clock_once_and_facilities_with_late_vi
 
 
 @pytest.fixture
-async def served(story: Story, kafka: str, tmp_path: Path) -> AsyncIterator[str]:
-    await topic_admin.apply(kafka)
+async def served(story: Story, kafka: str, declared: None, tmp_path: Path) -> AsyncIterator[str]:
     settings = Settings(home=tmp_path, kafka_bootstrap_servers=kafka)
     runner = web.AppRunner(Console(settings, story.pool).app())
     await runner.setup()

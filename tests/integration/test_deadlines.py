@@ -1,43 +1,22 @@
-"""deadlines: the same states from any order, repetition and batches; each change told once it is durable; replay."""
+"""deadlines: the same states from any order, repetition and batches; each change told once it is durable."""
 
-import asyncio
-import os
 import random
-import signal
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer
 from prometheus_client import REGISTRY
 
 from events.deadline import DeadlineState
-from events.envelope import Event, event_id, headers
-from events.health_book import HealthBookDisplayed, HealthBookEntry
-from events.registry import Registry
-from events.serde import Serde
-from events.topics import TOPICS
-from events.visit import TableFile, VisitAccepted, VisitClosed
-from infra.embedded.parts import Addresses
-from streams.adapters import topic_admin
+from events.envelope import event_id
 from streams.adapters.deadline_figures import LISTED, NEAREST, OLDEST, PostgresFigures
 from streams.adapters.deadline_news import UNANNOUNCED, UNOFFERED, PostgresNews
 from streams.adapters.deadlines import DUE, FACTS, KNOWN, PostgresDeadlines, wake
 from streams.runtime.deadline_gauges import Gauges
-from streams.simulators.vneid.behaviour import Faults
-from streams.simulators.vneid.simulator import VneidSimulator
-from streams.simulators.vneid.subscriber import Channels
 from streams.sla.clocks import shipped
 from streams.sla.facts import Facts
-from tests.support.entries_topic import entry
-from tests.support.eventually import eventually
-from tests.support.health_book import accepted
-from tests.support.system import forget_offsets
 
 T = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -328,161 +307,12 @@ async def test_what_waits_is_grouped_by_due_time_and_the_prediction_is_kept(
     assert REGISTRY.get_sample_value("healthbook_deadlines", {"clock": "receipt-to-shown", "state": "BREACHED"}) == 1
 
 
-async def process(parts: Addresses, database_url: str, home: Path) -> asyncio.subprocess.Process:
-    environment = os.environ | {
-        "HEALTHBOOK_HOME": str(home),
-        "HEALTHBOOK_KAFKA_BOOTSTRAP_SERVERS": parts.kafka,
-        "HEALTHBOOK_SCHEMA_REGISTRY_URL": parts.schema_registry,
-        "HEALTHBOOK_DATABASE_URL": database_url,
-        "HEALTHBOOK_POISON_PER_MINUTE": "100000",  # other tests put what they like on the shared topics
-    }
-    with (home / "deadlines.log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "streams", "stage", "deadlines", env=environment, stdout=log, stderr=log
-        )
-
-
-async def rows(database_url: str, facility: str) -> list[tuple[Any, ...]]:
-    connection = await asyncpg.connect(database_url)
-    try:
-        found = await connection.fetch(
-            "select clock, ma_lk, revision, started_at, due_at, state, stopped_at, late from deadline"
-            " where facility = $1 order by clock, ma_lk, revision",
-            facility,
-        )
-        return [tuple(row) for row in found]
-    finally:
-        await connection.close()
-
-
-@pytest.mark.timeout(300)
-async def test_stopped_amid_a_batch_it_learns_the_batch_after_its_restart(
-    parts: Addresses, database_url: str, tmp_path: Path
+async def test_a_clock_that_is_no_longer_in_force_comes_up_no_more(
+    store: PostgresDeadlines, now: Now, pool: "asyncpg.Pool[asyncpg.Record]"
 ) -> None:
-    """Faust acknowledges what it cancels: a graceful stop must not lose what kill -9 does not."""
-    await topic_admin.apply(parts.kafka)
-    facility = f"{random.Random().randrange(100000):05d}"
-    async with Registry(parts.schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        serde = Serde(registry)
-        await serde.prepare(VisitClosed, HealthBookDisplayed)
-        first = await process(parts, database_url, tmp_path)
-        events = closed_and_corrected(facility, "V1")
-        await send(parts, serde, events[:1])
-        await eventually(lambda: learned(database_url, facility, 1), timeout=90)
-        connection = await asyncpg.connect(database_url)
-        await connection.execute("begin")
-        await connection.execute("lock table deadline_facts in access exclusive mode")
-        await send(parts, serde, events[1:])
-
-        async def amid() -> bool:
-            waits = (
-                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-            )
-            return bool(await connection.fetchval(waits))
-
-        await eventually(amid, timeout=60)
-        first.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(first.wait(), 60)
-        await connection.execute("rollback")
-        await connection.close()
-    second = await process(parts, database_url, tmp_path)
-    try:
-        await eventually(lambda: learned(database_url, facility, 2), timeout=90)
-    finally:
-        second.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(second.wait(), 30)
-
-
-@pytest.mark.timeout(300)
-async def test_killed_restarted_and_replayed_from_the_start_it_has_the_same_states(
-    parts: Addresses, database_url: str, tmp_path: Path
-) -> None:
-    await topic_admin.apply(parts.kafka)
-    facility = f"{random.Random().randrange(100000):05d}"
-    async with Registry(parts.schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        serde = Serde(registry)
-        await serde.prepare(VisitClosed, HealthBookDisplayed)
-        events = [event for number in range(40) for event in closed_and_corrected(facility, f"V{number:02}")]
-        first = await process(parts, database_url, tmp_path)
-        await send(parts, serde, events[:60])
-        await eventually(lambda: learned(database_url, facility, 20), timeout=90)
-        first.send_signal(signal.SIGKILL)
-        await first.wait()
-        await send(parts, serde, events[40:])  # some of them a second time
-        # Avro knows a text with U+0000, no table does: it is put aside, and no clock waits for it.
-        await send(parts, serde, [*closed_and_corrected(facility, "\0"), events[0]])
-        second = await process(parts, database_url, tmp_path)
-        await eventually(lambda: learned(database_url, facility, 80), timeout=90)
-        log = tmp_path / "deadlines.log"
-        await eventually(lambda: log.read_text().count("record put aside") == 2, timeout=90)
-        second.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(second.wait(), 30) == 0
-    before = await rows(database_url, facility)
-
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("truncate deadline, deadline_facts, deadline_count")
-    await connection.close()
-    await forget_offsets(parts.kafka, "deadlines")
-    third = await process(parts, database_url, tmp_path)
-    try:
-        await eventually(lambda: learned(database_url, facility, 80), timeout=90)
-        assert await rows(database_url, facility) == before
-    finally:
-        third.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(third.wait(), 30)
-
-
-def closed_and_corrected(facility: str, ma_lk: str) -> Sequence[VisitClosed]:
-    """A visit that closed two days ago and again a day ago: what its clocks say does not depend on this minute."""
-    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    tables = (TableFile("XML1", b"<TONG_HOP/>"),)
-    return [VisitClosed(facility, ma_lk, revision, today - timedelta(days=3 - revision), tables) for revision in (1, 2)]
-
-
-async def learned(database_url: str, facility: str, number: int) -> bool:
-    return len(await rows(database_url, facility)) >= number
-
-
-async def send(parts: Addresses, serde: Serde, events: Sequence[Event]) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=parts.kafka) as producer:
-        for event in events:
-            await producer.send_and_wait(
-                event.topic,
-                key=event.key.encode(),
-                value=serde.encode(event),
-                headers=headers(event, datetime.now(UTC)),
-            )
-
-
-@pytest.mark.timeout(300)
-async def test_a_display_side_that_was_silent_answers_the_reminder_and_the_promise_is_kept(
-    parts: Addresses, database_url: str, tmp_path: Path
-) -> None:
-    """The real processor and the display side, and nothing between them but the topics."""
-    await topic_admin.apply(parts.kafka)
-    ma_lk = f"R{random.Random().randrange(10**9)}"
-    received = datetime.now(UTC) - 13 * HOUR
-    visit = replace(accepted(1, ma_lk=ma_lk), received_at=received)
-    async with Registry(parts.schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        serde = Serde(registry)
-        await serde.prepare(VisitAccepted, HealthBookEntry)
-        await send(parts, serde, [visit, entry(ma_lk)])
-    channels = Channels(parts.kafka, parts.schema_registry)
-
-    async def kept() -> bool:
-        found = {row[1]: row[5] for row in await rows(database_url, visit.facility) if row[0] == "receipt-to-shown"}
-        return found.get(ma_lk) == DeadlineState.MET
-
-    async with VneidSimulator(channels, median_delay=0.0, faults=Faults(silence_until_reminded=1.0)):
-        running = await process(parts, database_url, tmp_path)
-        try:
-            await eventually(kept, timeout=120)
-        finally:
-            running.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(running.wait(), 30)
+    """Nobody moves it: it must not be looked at again and again, before those that are due."""
+    await store.learn([facts("V4", received_at=T)])
+    others = [clock for clock in shipped() if clock.name != "receipt-to-shown"]
+    now.instant = T + 25 * HOUR
+    assert await PostgresDeadlines(pool, others, now).look() == []
+    assert await pool.fetch(DUE, now.instant, 10) == []

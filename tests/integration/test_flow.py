@@ -3,9 +3,9 @@
 import asyncio
 import random
 import signal
-from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,20 +19,17 @@ from prometheus_client import REGISTRY
 from events.day import DayCounted, WaitingRevision
 from events.envelope import headers
 from events.health_book import HealthBookDisplayed
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import TOPICS
 from events.visit import TableFile, VisitClosed
 from infra.embedded.parts import Addresses
-from streams.adapters import topic_admin
 from streams.adapters.flow import PostgresFlow
 from streams.adapters.rhythms import PostgresRhythms
 from streams.runtime.flow import FlowProcessor
 from streams.sla.completeness import days
 from streams.sla.flow import Progress, Step, hours, merge
-from tests.support.commands import started
 from tests.support.eventually import eventually
 from tests.support.his import some_facility
+from tests.support.stage_process import StageProcess, process
 from tests.support.system import forget_offsets
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -138,17 +135,6 @@ async def test_a_facility_that_goes_quiet_while_others_send_is_silent_until_it_i
     assert (silent("01999"), silent("48999")) == (0, 0)
 
 
-async def worker(parts: Addresses, database_url: str, home: Path) -> Process:
-    return await started(
-        *("stage", "flow"),
-        home=str(home),
-        database_url=database_url,
-        kafka_bootstrap_servers=parts.kafka,
-        schema_registry_url=parts.schema_registry,
-        poison_per_minute="100000",  # other tests put what they like on the shared topics
-    )
-
-
 def story(facility: str, number: int) -> Sequence[VisitClosed | HealthBookDisplayed]:
     """A visit of which a correction is shown and the first revision is not."""
     ma_lk, tables = f"V{number:02}", (TableFile("XML1", b"<TONG_HOP/>"),)
@@ -158,53 +144,40 @@ def story(facility: str, number: int) -> Sequence[VisitClosed | HealthBookDispla
 
 @pytest.mark.timeout(400)
 async def test_killed_joined_by_another_and_replayed_it_counts_the_same(
-    parts: Addresses, pool: Pool, database_url: str, tmp_path: Path
+    declared: None, parts: Addresses, pool: Pool, serde: Serde, database_url: str, tmp_path: Path
 ) -> None:
-    await topic_admin.apply(parts.kafka)
+    def worker(name: str) -> AbstractAsyncContextManager[StageProcess]:
+        home = tmp_path / name
+        home.mkdir()
+        return process("flow", parts, database_url, home)
+
     facility = some_facility()
-    async with Registry(parts.schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        serde = Serde(registry)
-        await serde.prepare(VisitClosed, HealthBookDisplayed)
     events = [event for number in range(60) for event in story(facility, number)]
-    first = await worker(parts, database_url, tmp_path / "first")
-    await send(parts, serde, events[:60])
-    await eventually(lambda: known(pool, facility, 10), timeout=120)
-    sending = asyncio.create_task(send(parts, serde, events[60:120]))
-    first.send_signal(signal.SIGKILL)
-    await first.communicate()
-    await sending
-    second = await worker(parts, database_url, tmp_path / "second")
-    third = await worker(parts, database_url, tmp_path / "third")
-    await eventually(
-        lambda: joined(parts.kafka, 2), timeout=60, message="two workers"
-    )  # partitions move while events come
-    await send(parts, serde, events[120:])  # partitions have moved
-    await send(parts, serde, random.Random(1).sample(events, 40))  # some of them once more
-    await eventually(lambda: displayed(pool, facility, 60), timeout=120)
-    try:
+    async with worker("first") as first:
+        await send(parts, serde, events[:60])
+        await eventually(lambda: known(pool, facility, 10), timeout=120)
+        sending = asyncio.create_task(send(parts, serde, events[60:120]))
+        first.child.send_signal(signal.SIGKILL)
+        await first.child.wait()
+        await sending
+    async with worker("second") as second, worker("third") as third:
+        await eventually(lambda: joined(parts.kafka, 2), timeout=60, message="two workers")
+        await send(parts, serde, events[120:])  # partitions have moved
+        await send(parts, serde, random.Random(1).sample(events, 40))  # some of them once more
+        await eventually(lambda: displayed(pool, facility, 60), timeout=120)
         outcomes = await sums(pool, facility)
         assert outcomes == {(date(2026, 11, 2), "superseded"): 60, (date(2026, 11, 2), "displayed"): 60}
         by_step = await steps(pool, facility)
         assert by_step == {"closed": 120, "displayed": 60}
-    finally:
-        for process in (second, third):
-            process.terminate()
-            await asyncio.wait_for(process.communicate(), 60)
-    assert (second.returncode, third.returncode) == (0, 0)
+        assert (await second.terminate(), await third.terminate()) == (0, 0)
 
     before = await facts(pool, facility)
     await pool.execute("truncate flow_facts, flow_hour, completeness, rhythm, day_count")
     await forget_offsets(parts.kafka, "flow")
-    again = await worker(parts, database_url, tmp_path / "again")
-    try:
+    async with worker("again"):
         await eventually(lambda: displayed(pool, facility, 60), timeout=120)
         assert (await sums(pool, facility), await steps(pool, facility)) == (outcomes, by_step)
         assert await facts(pool, facility) == before
-    finally:
-        again.terminate()
-        await asyncio.wait_for(again.communicate(), 60)
 
 
 async def send(parts: Addresses, serde: Serde, events: Sequence[Any]) -> None:

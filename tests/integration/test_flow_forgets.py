@@ -146,5 +146,13 @@ async def test_days_whose_outcomes_nobody_reads_go_and_those_of_this_week_stay(p
     assert [row["outcome"] for row in rows] == ["displayed"]
 
 
+async def test_hours_from_which_no_rhythm_is_learned_go(pool: Pool) -> None:
+    now = datetime.now(UTC)
+    await learnt(pool, [*story("OLD", now - LEARNED_FROM - WEEK, HOUR, None), *story("NEW", now - WEEK, HOUR, None)])
+    await processor(pool).learn_rhythms()
+    first = await pool.fetchval("select min(hour) from flow_hour")
+    assert first > now - LEARNED_FROM
+
+
 def test_what_rhythms_are_learned_from_is_not_passed_over() -> None:
     assert FIGURED > LEARNED_FROM

@@ -13,16 +13,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from events.deadline import DeadlineState
 from events.envelope import event_id, headers, read_headers, traceparent
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import TOPICS
 from events.visit import TableFile, VisitClosed, VisitHeld, VisitSigned, VisitValidated
-from streams.adapters import facilities, topic_admin
+from streams.adapters import facilities
 from streams.adapters.deadlines import PostgresDeadlines
 from streams.adapters.facilities import SIGNING_CERTIFICATE, SIGNING_KEY, FacilityRegister
 from streams.adapters.holds import PostgresHolds
 from streams.adapters.judge import RegisteredJudge
-from streams.adapters.outbox import declare_shards
 from streams.config import Settings
 from streams.domain.dossier.history import EarlierDossiers
 from streams.domain.dossier.sample import VisitKind, new_dossier
@@ -120,10 +117,16 @@ class Bench:
 
 @pytest.fixture
 async def bench(
-    kafka: str, database_url: str, schema_registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    declared: None,
+    kafka: str,
+    database_url: str,
+    schema_registry: str,
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    serde: Serde,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Bench]:
     monkeypatch.setattr(facilities, "LOOK_AGAIN", 0.0)  # a renewed certificate counts at once
-    await topic_admin.apply(kafka)
     settings = Settings(
         home=tmp_path,
         facilities=tmp_path / "facilities",
@@ -135,17 +138,9 @@ async def bench(
     prepare_facilities(FacilityRegister(settings.facilities_dir), tmp_path, {FACILITY: "Bệnh viện Thử B"})
     limit = {"max_partition_fetch_bytes": 40 * 2**20}
     async with (
-        Registry(schema_registry) as registry,
-        asyncpg.create_pool(database_url, min_size=1, max_size=4) as pool,
         AIOKafkaProducer(bootstrap_servers=kafka) as producer,
         AIOKafkaConsumer(VisitSigned.topic, bootstrap_servers=kafka, **limit) as consumer,
     ):
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-        async with pool.acquire() as connection:
-            await declare_shards(connection)
-        serde = Serde(registry)
-        await serde.prepare(VisitValidated)
         await consumer.seek_to_end()
         async with signing(settings):
             yield Bench(settings, pool, serde, (producer, consumer))

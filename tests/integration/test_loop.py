@@ -17,31 +17,14 @@ from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from events.envelope import Event, event_id, headers, traceparent
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import TOPICS, VISIT_CLOSED
+from events.topics import VISIT_CLOSED
 from events.visit import TableFile, VisitClosed
-from streams.adapters import topic_admin
 from streams.errors import DeadLetter, Fatal, Reason, RetryLater
 from streams.runtime.loop import Handler, Loop, Received, Stage
 from tests.support.eventually import eventually
 
-
-@pytest.fixture(scope="session", autouse=True)
-async def declared(kafka: str, schema_registry: str) -> None:
-    """All topics and schemas of the bus, as `healthbook topic apply` and `schema register` make them."""
-    await topic_admin.apply(kafka)
-    async with Registry(schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-
-
-@pytest.fixture
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        prepared = Serde(registry)
-        await prepared.prepare(VisitClosed)
-        yield prepared
+pytestmark = pytest.mark.usefixtures("declared")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -10,11 +10,9 @@ import asyncpg
 import pytest
 
 from events.health_book import EntryState, HealthBookEntry
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import HEALTH_BOOK_ENTRY
 from events.visit import PersonKeyKind, VisitAccepted
-from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.outbox import Outbox
 from streams.adapters.postgres import patiently
 from streams.adapters.publications import PostgresPublications
 from streams.domain.privacy_rules import rules_on
@@ -25,23 +23,6 @@ from tests.support.health_book import DAY, accepted, dossier
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Decided = tuple[VisitAccepted, HealthBookEntry | None]
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=8) as opened:
-        async with opened.acquire() as connection:
-            await declare_shards(connection)
-        yield opened
-
-
-@pytest.fixture
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        await registry.register(HEALTH_BOOK_ENTRY.name, HEALTH_BOOK_ENTRY.compatibility)
-        prepared = Serde(registry)
-        await prepared.prepare(HealthBookEntry)
-        yield prepared
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """publish over the real submission ledger: what the gateway accepted, byte for byte, becomes the entry."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,14 +12,12 @@ import asyncpg
 import pytest
 
 from events.health_book import EntryState, HealthBookEntry
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import HEALTH_BOOK_ENTRY, topic_named
 from events.visit import PersonKeyKind, VisitAccepted, VisitHeld, VisitSigned
 from streams.adapters.facility_policies import FolderPolicies
 from streams.adapters.identities import PostgresIdentities
 from streams.adapters.ledger import PostgresLedger
-from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.outbox import Outbox
 from streams.adapters.publications import LedgerDossiers, PostgresPublications
 from streams.config import Settings
 from streams.domain.dossier.identity import person_key
@@ -49,24 +47,6 @@ SAMPLES = tuple(
         ]
     )
 )
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as opened:
-        async with opened.acquire() as connection:
-            await declare_shards(connection)
-        yield opened
-
-
-@pytest.fixture
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        for topic in (HEALTH_BOOK_ENTRY, topic_named(VisitAccepted.topic), topic_named(VisitHeld.topic)):
-            await registry.register(topic.name, topic.compatibility)
-        prepared = Serde(registry)
-        await prepared.prepare(HealthBookEntry)
-        yield prepared
 
 
 async def accept(pool: Pool, samples: Sequence[Sample]) -> list[VisitAccepted]:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,10 +14,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from events.his import Adapter, RefusedError
-from events.registry import Registry
-from events.topics import TOPICS, VISIT_CLOSED
+from events.topics import VISIT_CLOSED
 from infra.embedded.parts import Addresses
-from streams.adapters import topic_admin
 from streams.adapters.timeline import PostgresTimeline
 from streams.domain.dead_letter import Place, aside_headers
 from streams.domain.story import StoryLine
@@ -31,19 +29,7 @@ Command: TypeAlias = Callable[..., Awaitable[Answer]]
 NOON = datetime(2026, 11, 2, 5, tzinfo=UTC)
 DAY = "2026-11-02"
 
-
-@pytest.fixture(scope="module", autouse=True)
-async def declared(kafka: str, schema_registry: str) -> None:
-    await topic_admin.apply(kafka)
-    async with Registry(schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as opened:
-        yield opened
+pytestmark = pytest.mark.usefixtures("declared")
 
 
 @pytest.fixture

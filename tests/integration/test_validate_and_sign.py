@@ -15,9 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from events.envelope import headers
 from events.registry import Registry
 from events.serde import Serde
-from events.topics import TOPICS
 from events.visit import TableFile, VisitClosed, VisitRejected, VisitSigned, VisitValidated
-from streams.adapters import topic_admin
 from streams.adapters.facilities import SIGNING_CERTIFICATE, SIGNING_KEY, FacilityRegister
 from streams.adapters.outbox import declare_shards
 from streams.config import Settings
@@ -115,12 +113,8 @@ async def _stages(settings: Settings) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 async def bus(
-    kafka: str, database_url: str, schema_registry: str, facilities: Path, tmp_path: Path
+    declared: None, kafka: str, database_url: str, schema_registry: str, facilities: Path, tmp_path: Path
 ) -> AsyncIterator[Bus]:
-    await topic_admin.apply(kafka)
-    async with Registry(schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
     settings = Settings(
         home=tmp_path,
         facilities=facilities,

@@ -1,7 +1,6 @@
 """Late verdicts in PostgreSQL: each line once, an event for what is new, the officer's list, and nothing of others."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,13 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from events.registry import Registry
 from events.serde import Serde
 from events.topics import VISIT_LATE_VERDICT
 from events.visit import GatewayFinding, PersonKeyKind, VisitLateVerdict, VisitRefused, VisitSigned
 from streams.adapters.facility_errors import facility_errors
 from streams.adapters.ledger import PostgresLedger
-from streams.adapters.outbox import Outbox, declare_shards
+from streams.adapters.outbox import Outbox
 from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.verdicts import PostgresVerdicts
 from streams.domain.feedback import About, ToldFinding
@@ -25,23 +23,6 @@ from tests.support.forward_bench import in_a_quarter_of_an_hour
 CLOSED = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 TOLD = CLOSED + timedelta(hours=24)
 DAYS = timedelta(days=3)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=4) as opened:
-        async with opened.acquire() as connection:
-            await declare_shards(connection)
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        await registry.register(VISIT_LATE_VERDICT.name, VISIT_LATE_VERDICT.compatibility)
-        prepared = Serde(registry)
-        await prepared.prepare(VisitLateVerdict)
-        yield prepared
 
 
 class Portal:

@@ -100,4 +100,4 @@ def at(letter: Letter) -> tuple[object, ...]:
 
 async def listed(command: Command, prefix: str, *options: object) -> list[dict[str, Any]]:
     rows = (await command("dlq", "list", "--topic", VISIT_CLOSED.name, *options, "--output", "json")).json
-    return [row for row in rows if row["stage"] == prefix]
+    return [row for row in rows if row["stage"] == prefix and prefix in (row["visit"] or "")]

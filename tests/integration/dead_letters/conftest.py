@@ -7,33 +7,14 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from events.registry import Registry
 from events.serde import Serde
-from events.topics import TOPICS
-from events.visit import VisitClosed, VisitSigned
-from streams.adapters import topic_admin
+from events.visit import VisitClosed
 from tests.support.commands import Answer, healthbook
 from tests.support.dead_letters import Bench, Command, Reader, reading
 
 
-@pytest.fixture(scope="module", autouse=True)
-async def declared(kafka: str, schema_registry: str) -> None:
-    await topic_admin.apply(kafka)
-    async with Registry(schema_registry) as registry:
-        for topic in TOPICS:
-            await registry.register(topic.name, topic.compatibility)
-
-
 @pytest.fixture
-async def serde(schema_registry: str) -> AsyncIterator[Serde]:
-    async with Registry(schema_registry) as registry:
-        prepared = Serde(registry)
-        await prepared.prepare(VisitClosed, VisitSigned)
-        yield prepared
-
-
-@pytest.fixture
-async def producer(kafka: str) -> AsyncIterator[Any]:
+async def producer(kafka: str, declared: None) -> AsyncIterator[Any]:
     async with AIOKafkaProducer(bootstrap_servers=kafka) as opened:
         yield opened
 
