@@ -18,20 +18,21 @@ from infra.embedded.records import write_atomically
 NAME = "prometheus"
 RETENTION = "35d"  # the objectives look back 30 days
 RULES = Path(__file__).parent.parent / "prometheus" / "rules"
-RUNBOOKS = Path(__file__).parent.parent.parent / "docs" / "runbooks"
 
 
-async def start(home: Path, alertmanager: str | None = None) -> tuple[Child, str] | None:
+async def start(
+    home: Path, alertmanager: str | None = None, runbooks: str = "docs/runbooks"
+) -> tuple[Child, str] | None:
     """Start it and wait until it is ready: the child and its base URL. None, never an error, when it cannot be had.
 
-    `alertmanager`: base URL of the one that alerts go to. The first start on a machine without Prometheus takes as long
-    as apt does: run this beside the rest.
+    `alertmanager`: base URL of the one that alerts go to; `runbooks`: where their pages are. The first start on a
+    machine without Prometheus takes as long as apt does: run this beside the rest.
     """
     if not (shutil.which("prometheus") or await debian.install("prometheus", home=home)):
         return None
     folder = home / NAME
     try:
-        configuration = _configure(folder, alertmanager)
+        configuration = _configure(folder, alertmanager, runbooks)
         port = keep_port(home, NAME)
         command = [
             "prometheus",
@@ -53,9 +54,8 @@ def write_targets(home: Path, targets: Mapping[str, str]) -> None:
     write_atomically(home / NAME / "targets.json", groups)
 
 
-def _configure(folder: Path, alertmanager: str | None) -> Path:
+def _configure(folder: Path, alertmanager: str | None, runbooks: str) -> Path:
     """As infra/prometheus/prometheus.yml has it for compose, with the addresses of this machine; JSON is YAML."""
-    runbooks = RUNBOOKS.resolve().as_uri() if RUNBOOKS.is_dir() else "docs/runbooks"  # a wheel brings no documents
     targets = [alertmanager.removeprefix("http://")] if alertmanager else []
     configuration = {
         "global": {"scrape_interval": "5s", "evaluation_interval": "15s", "external_labels": {"runbooks": runbooks}},

@@ -131,14 +131,15 @@ def dashboard(name: str, title: str, about: str, rows: Rows, *, facility: bool =
         .readonly()
         .with_variable(DatasourceVariable("datasource").label("Data source").type("prometheus"))
         .with_variable(_text("console", "Console", "http://127.0.0.1:8000"))
-        .with_variable(_text("runbooks", "Runbooks", "docs/runbooks"))
     )
     if facility:
         built = built.with_variable(_facility())
     for other in ORDER:
         if other != name:
             built = built.link(_link(other.capitalize(), f"/d/healthbook-{other}", same_window=True))
-    built = built.link(_link("Runbooks", "${runbooks}")).link(_link("Search a visit", "${console}/visits"))
+    built = built.link(_link("Runbooks", "${console}/docs/runbooks/README.md")).link(
+        _link("Search a visit", "${console}/visits")
+    )
     for row, panels in rows.items():
         built = built.with_row(Row(row))
         for panel in panels:

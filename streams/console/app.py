@@ -16,6 +16,7 @@ from streams.adapters.overview import Overview
 from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.visit_story import visit_story
 from streams.config import Settings
+from streams.console.documents import document
 from streams.console.pages import HEADERS, HERE, page, today
 from streams.domain.held import waits_for
 from streams.domain.outage import Side
@@ -54,6 +55,7 @@ class Console:
                 web.get("/visit", self.visit),
                 web.get("/held", self.held),
                 web.get("/dead-letters", self.dead_letters),
+                web.get("/docs/{name:.+}", _document),
                 web.get("/style.css", _style),
             ]
         )
@@ -177,6 +179,14 @@ def _text(day: datetime) -> str:
 
 async def _style(_request: web.Request) -> web.FileResponse:
     return web.FileResponse(HERE / "style.css", headers={**HEADERS, "Cache-Control": "max-age=3600"})
+
+
+async def _document(request: web.Request) -> web.Response:
+    """What an alert, a dashboard or another document leads to."""
+    found = await asyncio.to_thread(document, request.match_info["name"])
+    if found is None:
+        raise web.HTTPNotFound
+    return page(request, "document.html", document=found)
 
 
 @web.middleware

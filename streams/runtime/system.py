@@ -177,7 +177,8 @@ async def _watch(system: System) -> None:
     if alerts is not None:
         system.children[alertmanager.NAME], address = alerts
         write_addresses(system.home, {alertmanager.NAME: address})
-    started = await prometheus.start(system.home, address if alerts else None)
+    runbooks = f"{_console(system.settings)}docs/runbooks"
+    started = await prometheus.start(system.home, address if alerts else None, runbooks)
     if started is None:
         return
     system.children[prometheus.NAME], url = started
@@ -191,12 +192,16 @@ def _write_addresses(system: System) -> None:
     metrics = [f"{told['url']}/metrics" for told in listening(system.home).values()]
     addresses: dict[str, object] = {
         "gateway": system.settings.gateway_url,
-        "console": f"http://{system.settings.console_host}:{system.settings.console_port}/",
+        "console": _console(system.settings),
         "prometheus": None,
         "alertmanager": None,
         "metrics": metrics,
     }
     write_addresses(system.home, addresses)
+
+
+def _console(settings: Settings) -> str:
+    return f"http://{settings.console_host}:{settings.console_port}/"
 
 
 def listening(home: Path) -> dict[str, dict[str, Any]]:

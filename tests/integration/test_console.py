@@ -153,6 +153,8 @@ PAGES = (
     "/visit?facility=01999&ma_lk=SHOWN",
     "/held",
     "/dead-letters",
+    "/docs/runbooks/README.md",
+    "/docs/observability.md",
     "/nothing-here",
 )
 
@@ -227,6 +229,20 @@ async def test_a_visit_that_nobody_knows_is_said_to_be_unknown_and_what_is_typed
     await page.click("button")
     assert "<b id=x>" in await page.inner_text("[role=alert]")
     assert await page.query_selector("#x") is None
+
+
+async def test_an_alert_leads_to_its_section_and_from_there_on(open_page: Open) -> None:
+    page = await open_page("/docs/runbooks/flow.md?lang=en#healthbookstagestopped")
+    assert await page.inner_text("h1") == "Runbook: the flow"
+    assert await page.inner_text(":target") == "HealthbookStageStopped"
+    await page.click("article a:text('gateway.md')")
+    assert await page.inner_text("h1") == "Runbook: the gateway"
+
+
+async def test_only_documents_are_served(open_page: Open) -> None:
+    for path in ("/docs/runbooks/", "/docs/..%2Fpyproject.toml", "/docs/%2Fetc%2Fpasswd", "/docs/runbooks/none.md"):
+        page = await open_page(f"{path}?lang=en")
+        assert await page.query_selector("[role=alert]"), path
 
 
 async def test_while_the_database_is_away_the_pages_say_so(story: Story, open_page: Open) -> None:

@@ -40,7 +40,7 @@ def test_grafanas_own_library_reads_a_dashboard_back_unchanged(name: str) -> Non
 def test_a_dashboard_leads_to_the_others_to_the_runbooks_and_to_the_search(name: str) -> None:
     urls = [link["url"] for link in dashboards()[name]["links"]]
     others = [f"/d/healthbook-{other}" for other in ORDER if other != name]
-    assert urls == [*others, "${runbooks}", "${console}/visits"]
+    assert urls == [*others, "${console}/docs/runbooks/README.md", "${console}/visits"]
 
 
 def test_thresholds_are_the_objectives() -> None:
