@@ -103,7 +103,7 @@ async def _locked(home: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _visits(home: Path, rate: float) -> AsyncIterator[None]:
-    options = ("--rate", str(rate), "--pool", "30", "--spool", str(home / "spool"))
+    options = ("--rate", str(rate), "--pool", "30", "--spool", str(home / "his-spool"))
     his = await asyncio.create_subprocess_exec(
         *HEALTHBOOK,
         *("simulate", "his", *options),
