@@ -81,8 +81,8 @@ async def _measure(home: Path, clocks: int) -> None:
 
 
 async def _figures(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-    store, news = PostgresDeadlines(pool, shipped()), PostgresNews(pool)
-    gauges = Gauges(PostgresFigures(pool), shipped())
+    store, news = PostgresDeadlines(pool, shipped), PostgresNews(pool)
+    gauges = Gauges(PostgresFigures(pool), shipped)
     _tell("look, nothing is due", await _times(store.look, 100))
     _tell("ask what is to be told", await _times(news.unannounced, 100))
     _tell("ask what is to be offered again", await _times(news.unoffered, 100))

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         None
     )
     lists: Annotated[Path | None, Field(description="Loaded code lists; default: lists below home")] = None
+    clocks: Annotated[
+        Path | None, Field(description="Versions of clocks that the operator added; default: clocks below home")
+    ] = None
     facilities: Annotated[Path | None, Field(description="Facility register; default: facilities below home")] = None
 
     tokens: Annotated[
@@ -188,8 +191,13 @@ class Settings(BaseSettings):
 
     @property
     def lists_dir(self) -> Path:
-        """Where the loaded code lists is."""
+        """Where the loaded code lists are."""
         return self.lists or self.home / "lists"
+
+    @property
+    def clocks_dir(self) -> Path:
+        """Where the added versions of clocks are."""
+        return self.clocks or self.home / "clocks"
 
     def public(self) -> dict[str, Any]:
         """The settings as a person may see them: a secret only says whether it is set."""

@@ -10,6 +10,7 @@ header, UTF-8, column `code` first.
 
 import csv
 import io
+import logging
 import os
 import re
 import time
@@ -18,14 +19,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import structlog
-
 from streams.adapters.facilities import LOOK_AGAIN, Watched
 from streams.domain.dossier.codelists import SHIPPED, CodeList, Lists, shipped_names
 from streams.domain.dossier.severities import LIST as SEVERITY
 from streams.sla.calendar import LIST as DAYS_OFF
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)  # of the library: in a command it warns on standard error
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _CODE = re.compile(r"[0-9A-Za-z]{5}")
@@ -169,7 +168,7 @@ def _usable(name: str, content: bytes | None) -> CodeList | None:
     try:
         return parse_list(name, content or b"")
     except ListError as error:
-        log.warning("a code list cannot be used; the version before it counts", cause=str(error))
+        log.warning("a code list cannot be used; the version before it counts: %s", error)
         return None
 
 

@@ -125,7 +125,7 @@ class PostgresDeadlines:
     def __init__(
         self,
         pool: "asyncpg.Pool[asyncpg.Record]",
-        clocks: Sequence[Clock],
+        clocks: Callable[[], Sequence[Clock]],
         now: Callable[[], datetime] | None = None,
         decreed: Decreed = nothing_decreed,
     ) -> None:
@@ -137,7 +137,7 @@ class PostgresDeadlines:
     @property
     def clocks(self) -> list[str]:
         """Names of the clocks that it keeps."""
-        return [clock.name for clock in self._clocks]
+        return [clock.name for clock in self._clocks()]
 
     async def learn(self, facts: Sequence[Facts]) -> list[Change]:
         """Adds facts and moves the clocks of their visits. Raises RetryLater while the database is away."""
@@ -182,10 +182,11 @@ class PostgresDeadlines:
         keys = columns(sorted(visits))
         facts = [Facts(**row) for row in await connection.fetch(FACTS, *keys)]
         known = {found.key: found for found in map(deadline_of, await connection.fetch(KNOWN, *keys))}
+        clocks = self._clocks()
         told = {
             after.key: after
             for _, visit in groupby(facts, key=lambda item: (item.facility, item.ma_lk))
-            for after in deadlines(list(visit), self._clocks, now, self._decreed)
+            for after in deadlines(list(visit), clocks, now, self._decreed)
         }
         changes = [Change(known.get(key), after) for key, after in told.items() if known.get(key) != after]
         if ended := [key for key, before in known.items() if key not in told and before.next_look_at is not None]:

@@ -104,7 +104,7 @@ class Watched(Generic[T]):
 
 def _raiser(error: Exception) -> Callable[[], NoReturn]:
     def again() -> NoReturn:
-        raise error
+        raise error.with_traceback(None)  # else it grows by a frame each time, for as long as the process lives
 
     return again
 

@@ -1,6 +1,7 @@
 """Files of the registers: there whole or not at all, and readable for the processes that need them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 PUBLIC, SECRET = 0o644, 0o600
@@ -16,6 +17,15 @@ def make_folder(path: Path) -> None:
 
 def write(path: Path, content: bytes, mode: int) -> None:
     """Writes a file with exactly this mode, whatever the umask is; durable when it returns. Raises OSError."""
+    _put(path, content, mode, Path.replace)
+
+
+def create(path: Path, content: bytes, mode: int) -> None:
+    """The same, of a file that is not there yet: of two who try, one gets FileExistsError."""
+    _put(path, content, mode, lambda draft, path: path.hardlink_to(draft))
+
+
+def _put(path: Path, content: bytes, mode: int, place: Callable[[Path, Path], object]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET), "wb") as file:
@@ -23,7 +33,7 @@ def write(path: Path, content: bytes, mode: int) -> None:
             os.fchmod(file.fileno(), mode)
             _give(file.fileno(), path.parent.stat())
             os.fsync(file.fileno())
-        draft.replace(path)
+        place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
     keep(path.parent)

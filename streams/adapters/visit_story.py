@@ -44,7 +44,7 @@ async def visit_story(
     if not story and not own:
         return None
     standings = await held.standings(pool, facility, ma_lk)
-    clocks = await PostgresDeadlines(pool, ()).of_visit(facility, ma_lk)
+    clocks = await PostgresDeadlines(pool, tuple).of_visit(facility, ma_lk)
     late = await causes(pool, [clock for clock in clocks if clock.late], datetime.now(UTC))
     cause_of = {clock.key: asdict(cause) for clock, cause in late if cause is not None}
     return {

@@ -58,6 +58,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "deadline": {
         "list": "streams.cli.deadline:deadline_list",
         "show": "streams.cli.deadline:deadline_show",
+        "add": "streams.cli.deadline_add:deadline_add",
     },
     "held": {
         "list": "streams.cli.held:held_list",

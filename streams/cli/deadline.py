@@ -1,13 +1,14 @@
 """`healthbook deadline list|show`: the clocks, what they rest on, and the visits that are late or about to be."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import click
 
 from events.deadline import DeadlineState
+from streams.adapters.clocks import FolderClocks, Unusable
 from streams.adapters.deadline_figures import PostgresFigures
 from streams.adapters.lateness import causes
 from streams.cli.config import settings_or_fail
@@ -15,21 +16,16 @@ from streams.cli.output import emit_json, emit_rows, output_option, say
 from streams.cli.visit import with_database
 from streams.domain.lateness import Cause
 from streams.domain.vietnam import local
-from streams.sla import clocks
 from streams.sla.clock import Clock
+from streams.sla.clocks import versions
 from streams.sla.deadline import Deadline
 
 _CLOCK = (
     *("clock", "lasts", "calendar", "valid_from", "valid_until", "at_risk_at", "warn_at", "offer_again_at"),
-    *("basis", "article"),
+    *("basis", "article", "source"),
 )
 _VISIT = ("clock", "facility", "ma_lk", "revision", "state", "warned", "due (Vietnam)", "provisional")
 _NEAREST = 10
-
-
-def _clocks() -> tuple[Clock, ...]:
-    settings = settings_or_fail()
-    return clocks.clocks(timedelta(seconds=settings.receipt_target), settings.receipt_rule_from)
 
 
 @click.command("list")
@@ -43,17 +39,19 @@ def deadline_list(
     at_risk: bool, breached: bool, name: str | None, facility: str | None, limit: int, output: str
 ) -> None:
     """Lists the clocks with their legal basis and validity; or the visits that need someone now, most urgent first."""
-    known = [clock for clock in _clocks() if name in (None, clock.name)]
+    clocks = FolderClocks(settings_or_fail())
+    known = [clock for clock in clocks() if name in (None, clock.name)]
     if not known:
-        raise click.UsageError(f"there is no clock {name}; known are {', '.join(_names(_clocks()))}")
+        raise click.UsageError(f"there is no clock {name}; known are {', '.join(names(clocks()))}")
     wanted = [DeadlineState.AT_RISK] * at_risk + [DeadlineState.BREACHED] * breached
     if not wanted:
-        emit_rows([_policy(clock) for clock in known], _CLOCK, output)
+        broken = [each for each in clocks.unusable if name in (None, each.file.parent.name)]
+        emit_rows([policy(clock) for clock in known] + [_unusable(each) for each in broken], _CLOCK, output)
         return
 
     async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> list[dict[str, Any]]:
         figures = PostgresFigures(pool)
-        found = [each for clock in _names(known) for each in await figures.listed(clock, wanted, facility, limit)]
+        found = [each for clock in names(known) for each in await figures.listed(clock, wanted, facility, limit)]
         late = await causes(pool, [each for each in found if each.late], datetime.now(UTC))
         cause_of = {each.key: _cause(cause) for each, cause in late if cause is not None}
         return [_running(each) | cause_of.get(each.key, {}) for each in found]
@@ -69,9 +67,10 @@ def deadline_list(
 @output_option
 def deadline_show(name: str, output: str) -> None:
     """Shows one clock: its versions, how many stand where, the nearest due times. Exit 2: there is no such clock."""
-    known = clocks.versions(name, _clocks())
+    everything = FolderClocks(settings_or_fail())()
+    known = versions(name, everything)
     if not known:
-        raise click.UsageError(f"there is no clock {name}; known are {', '.join(_names(_clocks()))}")
+        raise click.UsageError(f"there is no clock {name}; known are {', '.join(names(everything))}")
 
     async def ask(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, Any]:
         figures = PostgresFigures(pool)
@@ -82,7 +81,7 @@ def deadline_show(name: str, output: str) -> None:
             "nearest": [_running(each) for each in await figures.listed(name, everything, None, _NEAREST)],
         }
 
-    told = {"clock": name, "versions": [_policy(clock) for clock in known], **with_database(ask)}
+    told = {"clock": name, "versions": [policy(clock) for clock in known], **with_database(ask)}
     if output == "json":
         emit_json(told)
         return
@@ -100,11 +99,13 @@ def _predicted(at: datetime, per_second: float, running: int, breaches: int, fir
     )
 
 
-def _names(known: Sequence[Clock]) -> list[str]:
+def names(known: Sequence[Clock]) -> list[str]:
+    """Every clock once."""
     return list(dict.fromkeys(clock.name for clock in known))
 
 
-def _policy(clock: Clock) -> dict[str, Any]:
+def policy(clock: Clock) -> dict[str, Any]:
+    """What a version of a clock promises, and where it comes from."""
     return {
         "clock": clock.name,
         "subject": clock.subject,
@@ -119,7 +120,12 @@ def _policy(clock: Clock) -> dict[str, Any]:
         "offer_again_at": list(clock.offer_again_at),
         "basis": clock.legal_basis,
         "article": clock.article,
+        "source": clock.source,
     }
+
+
+def _unusable(found: Unusable) -> dict[str, Any]:
+    return {"clock": found.file.parent.name, "valid_from": found.file.stem, "source": f"CANNOT BE USED: {found.cause}"}
 
 
 def _cause(cause: Cause) -> dict[str, str]:

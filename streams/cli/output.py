@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn, TypeVar
 
@@ -61,7 +61,15 @@ def emit_fields(fields: Mapping[str, Any], output: str) -> None:
     if output == "json":
         emit_json(fields)
         return
-    click.echo("\n".join(f"{name}: {value}" for name, value in fields.items() if value is not None))
+    click.echo("\n".join(_lines(fields)))
+
+
+def _lines(fields: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _lines(value, f"{within}{name}.")
+        elif value is not None:
+            yield f"{within}{name}: {value}"
 
 
 def say(message: str) -> None:

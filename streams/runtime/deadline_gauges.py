@@ -1,11 +1,13 @@
 """The gauges of the clocks (INTERFACE §6): how many stand where, the nearest due time, predicted breaches."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from itertools import product
 
 from events.deadline import DeadlineState
 from streams.adapters.deadline_figures import PostgresFigures
+from streams.domain.dossier.moments import VIETNAM
 from streams.metrics import (
     DEADLINE_NEAREST,
     DEADLINE_PREDICTED_BREACH,
@@ -23,22 +25,31 @@ _GROUPS = 60
 class Gauges:
     """Measures the clocks of visits from time to time; the drain between two measurements gives the rate."""
 
-    def __init__(self, figures: PostgresFigures, clocks: Sequence[Clock]) -> None:
+    def __init__(self, figures: PostgresFigures, clocks: Callable[[], Sequence[Clock]]) -> None:
         self._figures = figures
-        # The last version of a clock has its window.
-        self._windows = {clock.name: window(clock) for clock in clocks if of_a_revision(clock)}
-        self._drains = {name: Drain(longest) for name, longest in self._windows.items()}
+        self._clocks = clocks
+        self._drains: dict[tuple[str, timedelta], Drain] = {}
+
+    def _windows(self) -> dict[str, timedelta]:
+        """Of each clock the window of its last version that has begun, else of its first."""
+        found: dict[str, timedelta] = {}
+        today = datetime.now(VIETNAM).date()
+        for clock in self._clocks():
+            if of_a_revision(clock) and (clock.name not in found or (clock.valid_from or today) <= today):
+                found[clock.name] = window(clock)
+        return found
 
     async def measure(self) -> None:
         """How many stand where, and the nearest due time. Raises RetryLater while the database is away."""
         states: Counter[tuple[str, str]] = Counter()
         for row in await self._figures.counts():
             states[row["clock"], row["state"]] += row["number"]
-        for name in product(self._windows, map(str, DeadlineState)):
+        windows = self._windows()
+        for name in product(windows, map(str, DeadlineState)):
             states[name] += 0  # one that no clock ever had is none, and not unknown
         for (clock, state), number in states.items():
             DEADLINES.labels(clock, state).set(number)
-        for clock in self._windows:
+        for clock in windows:
             await self._nearest(clock)
 
     async def predict(self) -> None:
@@ -48,8 +59,8 @@ class Gauges:
         for row in await self._figures.counts():
             late = row["state"] == DeadlineState.BREACHED
             in_time[row["clock"]] += 0 if row["running"] or late else row["number"]
-        for clock in self._windows:
-            await self._predict(clock, in_time[clock])
+        for clock, longest in self._windows().items():
+            await self._predict(clock, longest, in_time[clock])
 
     async def _nearest(self, clock: str) -> None:
         left = await self._figures.nearest(clock)
@@ -58,9 +69,9 @@ class Gauges:
         else:
             DEADLINE_NEAREST.remove(clock)
 
-    async def _predict(self, clock: str, in_time: int) -> None:
-        drain = self._drains[clock]
-        backlog = await self._figures.backlog(clock, self._windows[clock] / _GROUPS)
+    async def _predict(self, clock: str, longest: timedelta, in_time: int) -> None:
+        drain = self._drains.setdefault((clock, longest), Drain(longest))
+        backlog = await self._figures.backlog(clock, longest / _GROUPS)
         drain.note(backlog.now, in_time)
         found = predict(backlog.waiting, drain.per_second(backlog.busy_since), backlog.now)
         DEADLINE_PREDICTED_BREACHES.labels(clock).set(found.breaches)

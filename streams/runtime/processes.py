@@ -19,6 +19,7 @@ from events.visit import VisitAccepted, VisitClosed, VisitHeld, VisitRefused, Vi
 from streams.adapters import kafka, postgres
 from streams.adapters.attempts import Limits, PostgresAttempts
 from streams.adapters.certificates import CertificateEnds
+from streams.adapters.clocks import FolderClocks
 from streams.adapters.code_lists import FolderLists
 from streams.adapters.deadline_figures import PostgresFigures
 from streams.adapters.deadline_news import PostgresNews
@@ -50,10 +51,9 @@ from streams.runtime.processor import Host, Processor, application
 from streams.runtime.publisher import Publisher
 from streams.runtime.released import Released
 from streams.runtime.service import Health, Work
-from streams.sla import clocks
 from streams.sla.calendar import LIST as DAYS_OFF
 from streams.sla.calendar import is_working_day
-from streams.sla.clock import Clock
+from streams.sla.clocks import CLOSED_TO_RECEIPT, due
 from streams.stages.forward import record
 from streams.stages.record import RECORDED, story_line
 from streams.stages.sign import sign
@@ -175,9 +175,10 @@ def forward_work(settings: Settings) -> Work:
         async with AsyncExitStack() as stack:
             parts = await stack.enter_async_context(connected(settings, connections=12))
             await _prepared(parts.serde, VisitAccepted, VisitRefused, VisitHeld)
+            known = FolderClocks(settings)
             ledger = PostgresLedger(
                 parts.pool,
-                partial(clocks.due, clocks.CLOSED_TO_RECEIPT, among=_clocks(settings)),
+                lambda closed_at: due(CLOSED_TO_RECEIPT, closed_at, known()),
                 timedelta(seconds=settings.send_horizon),
             )
             gateway = await stack.enter_async_context(
@@ -292,7 +293,7 @@ def processor_work(settings: Settings, build: Callable[[Parts, Any], Processor],
 def deadlines_processor(parts: Parts, producer: Any) -> Processor:
     """The events that move a clock → deadline.changed.v1, health-book.reminder.v1."""
     settings = parts.settings
-    known = _clocks(settings)
+    known = FolderClocks(settings)
     lists = FolderLists(settings.lists_dir, settings.facilities_dir)
     store = Store(
         PostgresDeadlines(parts.pool, known, decreed=partial(lists.on, DAYS_OFF)),
@@ -338,10 +339,6 @@ async def _until(stopping: asyncio.Event, health: Health, work: Awaitable[None])
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _clocks(settings: Settings) -> tuple[Clock, ...]:
-    return clocks.clocks(timedelta(seconds=settings.receipt_target), settings.receipt_rule_from)
 
 
 PROCESSES: dict[str, Callable[[Settings], Work]] = {

@@ -1,4 +1,4 @@
-"""A clock: a promise in time as dated data. The shipped ones are `schemas/clocks.toml`, read by `clocks.py`."""
+"""A clock: a promise in time as dated data. Shipped and added ones are read by `clocks.py`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ class Clock:
     """One version of a clock. `duration`: by the wall clock, or a number of working days. Marks are percent of it.
 
     `valid_from` counts, `valid_until` does not any more; None has no end. `subject` and both moments: `moments.py`.
+    `source`: where this version was read.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Clock:
     warn_at: tuple[int, ...] = (50, 75, 90)
     at_risk: int = 75
     offer_again_at: tuple[int, ...] = ()
+    source: str = "shipped"
 
     @property
     def calendar(self) -> str:

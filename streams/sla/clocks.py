@@ -1,4 +1,4 @@
-"""The shipped clocks, with what the operator's settings change."""
+"""Every version of every clock: the shipped ones, what the operator's settings change, and what the operator added."""
 
 import re
 import tomllib
@@ -24,23 +24,31 @@ _UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 _WORKING_DAYS = "wd"
 
 
-def clocks(receipt_target: timedelta | None = None, receipt_rule_from: date | None = None) -> tuple[Clock, ...]:
-    """Every version of every clock. `receipt_target` is the duration of our own target until the rule counts."""
-    shipped = read(FILE.read_text(encoding="utf-8"), {"receipt_rule_from": receipt_rule_from})
-    if receipt_target is None:
-        return shipped
-    return tuple(
-        replace(clock, duration=receipt_target)
-        if clock.name == CLOSED_TO_RECEIPT and clock.valid_from is None
-        else clock
-        for clock in shipped
-    )
+def clocks(
+    receipt_target: timedelta | None = None, receipt_rule_from: date | None = None, added: Iterable[Clock] = ()
+) -> tuple[Clock, ...]:
+    """Every version of every clock. `receipt_target` is the duration of our own target until a rule counts.
+
+    An added version stands before a shipped one that begins on the same day: an upgrade may ship what somebody added.
+    """
+    found = {(clock.name, clock.valid_from): clock for clock in _shipped(receipt_rule_from)}
+    if receipt_target is not None:
+        own = found[CLOSED_TO_RECEIPT, None]
+        setting = "shipped, HEALTHBOOK_RECEIPT_TARGET"
+        found[CLOSED_TO_RECEIPT, None] = replace(own, duration=receipt_target, source=setting)
+    found |= {(clock.name, clock.valid_from): clock for clock in added}
+    return tuple(_in_turn(list(found.values())))
 
 
 @cache
 def shipped() -> tuple[Clock, ...]:
     """The clocks as they are without any setting."""
     return clocks()
+
+
+@cache
+def _shipped(receipt_rule_from: date | None) -> tuple[Clock, ...]:
+    return read(FILE.read_text(encoding="utf-8"), {"receipt_rule_from": receipt_rule_from})
 
 
 def versions(name: str, among: Iterable[Clock]) -> list[Clock]:
@@ -66,20 +74,51 @@ def read(text: str, switches: dict[str, date | None]) -> tuple[Clock, ...]:
         switch = row.pop("switch", None)
         if switch is not None:
             row["valid_from"] = switches[switch]
+            row["source"] = f"shipped, HEALTHBOOK_{switch.upper()}"
         if switch is None or row["valid_from"] is not None:
-            found.append(_clock(row))
+            found.append(Clock(**row | _values(row)))
     return tuple(_in_turn(found))
 
 
-def _clock(row: dict[str, Any]) -> Clock:
-    marks: dict[str, Any] = {name: tuple(row[name]) for name in ("warn_at", "offer_again_at") if name in row}
-    return Clock(**row | marks | {"duration": _duration(row["duration"])})
+ADDED_KEYS = ("duration", "warn_at", "at_risk", "offer_again_at", "legal_basis", "article")
+"""What an added version says; subject and moments are those of its clock."""
 
 
-def _duration(text: str) -> timedelta | int:
-    found = re.fullmatch(r"(\d+)(min|h|wd)", text)
+def read_added(name: str, valid_from: date, text: str, source: str) -> Clock:
+    """A version that an operator added: a file with ADDED_KEYS; marks that it leaves out are as shipped.
+
+    Raises ValueError.
+    """
+    earlier = [clock for clock in versions(name, shipped()) if _begins(clock) < valid_from]
+    if not earlier:
+        raise ValueError(f"there is no clock {name} before {valid_from}")
+    row = tomllib.loads(text)
+    if unknown := row.keys() - set(ADDED_KEYS):
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(ADDED_KEYS)}")
+    if missing := {"duration", "legal_basis", "article"} - row.keys():
+        raise ValueError(f"{', '.join(sorted(missing))} must be there")
+    found = replace(earlier[-1], **row | _values(row), valid_from=valid_from, valid_until=None, source=source)
+    if found.offer_again_at and found.stops_on != "shown":
+        raise ValueError("offer_again_at: only what waits for the display side can be offered again")
+    return found
+
+
+def _values(row: dict[str, Any]) -> dict[str, Any]:
+    marks: dict[str, Any] = {name: _marks(name, row[name]) for name in ("warn_at", "offer_again_at") if name in row}
+    at_risk = {"at_risk": _marks("at_risk", [row["at_risk"]])[0]} if "at_risk" in row else {}
+    return marks | at_risk | {"duration": _duration(row["duration"])}
+
+
+def _marks(name: str, marks: Any) -> tuple[int, ...]:
+    if not isinstance(marks, list) or any(type(mark) is not int or not 0 < mark < 100 for mark in marks):
+        raise ValueError(f"{name}: expected are whole percents from 1 to 99; found {marks!r}")
+    return tuple(sorted(set(marks)))
+
+
+def _duration(text: Any) -> timedelta | int:
+    found = re.fullmatch(r"([1-9]\d{0,3})(min|h|wd)", text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError(f"duration {text!r}: expected a number and min, h or wd")
+        raise ValueError(f"duration {text!r}: expected a number from 1 to 9999 and min, h or wd: 15min, 24h, 2wd")
     number, unit = int(found[1]), found[2]
     return number if unit == _WORKING_DAYS else number * _UNITS[unit]
 
@@ -90,7 +129,8 @@ def _in_turn(found: Sequence[Clock]) -> Iterable[Clock]:
         for clock, following in pairwise(of_name):
             if _begins(clock) == _begins(following):
                 raise ValueError(f"two versions of {name} begin on one day")
-            yield clock if clock.valid_until else replace(clock, valid_until=following.valid_from)
+            until = min(clock.valid_until or date.max, _begins(following))
+            yield replace(clock, valid_until=until)
         yield of_name[-1]
 
 

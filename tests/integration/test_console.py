@@ -57,7 +57,7 @@ class Story:
         ]
         await PostgresTimeline(self.pool).add(lines)
         known = replace(Facts(facility, ma_lk, 1, closed_at=start), **facts)
-        await PostgresDeadlines(self.pool, shipped(), lambda: self.now).learn([known])
+        await PostgresDeadlines(self.pool, shipped, lambda: self.now).learn([known])
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def now() -> Now:
 
 @pytest.fixture
 async def store(pool: "asyncpg.Pool[asyncpg.Record]", now: Now) -> PostgresDeadlines:
-    return PostgresDeadlines(pool, shipped(), now)
+    return PostgresDeadlines(pool, shipped, now)
 
 
 @pytest.fixture
@@ -280,13 +280,13 @@ async def test_what_waits_is_grouped_by_due_time_and_the_prediction_is_kept(
     pool: "asyncpg.Pool[asyncpg.Record]",
 ) -> None:
     present = datetime.now(UTC)
-    store, figures = PostgresDeadlines(pool, shipped()), PostgresFigures(pool)
+    store, figures = PostgresDeadlines(pool, shipped), PostgresFigures(pool)
     starts = [present - 25 * HOUR, present - 5 * HOUR, present - 4 * HOUR, present - 4 * HOUR]
     await store.learn([facts(f"V{number}", received_at=at) for number, at in enumerate(starts)])
     found = await figures.backlog("receipt-to-shown", timedelta(minutes=1))
     assert [item.number for item in found.waiting] == [1, 2], "what is late already is no prediction"
     assert found.busy_since == starts[1]
-    gauges = Gauges(figures, shipped())
+    gauges = Gauges(figures, shipped)
     await gauges.measure()
     await gauges.predict()
     told = await figures.predicted("receipt-to-shown")

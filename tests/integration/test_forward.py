@@ -107,7 +107,7 @@ async def test_a_wrong_password_is_tried_once_and_stops_its_facility_alone(
 async def test_a_lost_answer_wakes_the_clock_that_counts_from_the_sending_until_the_receipt_comes(bench: Any) -> None:
     async with bench("answer=500") as b:
         visit = await b.signed(35)
-        store = PostgresDeadlines(b.pool, shipped())
+        store = PostgresDeadlines(b.pool, shipped)
         await store.learn([Facts(FACILITY, visit.ma_lk, 1, closed_at=visit.closed_at)])
         await record([visit], b.ledger)
         async with b.dispatching():

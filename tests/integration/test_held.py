@@ -132,7 +132,7 @@ async def test_held_again_is_told_again(bench: Any, command: Command, serde: Ser
 async def test_what_is_abandoned_is_not_due_its_clock_ends_and_a_release_starts_it_again(
     bench: Any, command: Command, pool: Pool
 ) -> None:
-    clocks = PostgresDeadlines(pool, shipped())
+    clocks = PostgresDeadlines(pool, shipped)
     async with bench("answer=code:402,count:1") as b:
         closed = datetime.now(UTC) - timedelta(hours=1)
         visit = await b.signed(4, closed=closed)

@@ -261,7 +261,7 @@ async def test_an_abandoned_visit_is_not_due_and_may_be_taken_back(bench: Bench,
     other = await bench.validated(f"{ma_lk}-other")
     await bench.held(visit)
     await bench.held(other)
-    clocks = PostgresDeadlines(bench.pool, shipped())
+    clocks = PostgresDeadlines(bench.pool, shipped)
     await clocks.learn([Facts(FACILITY, item.ma_lk, 1, closed_at=item.closed_at) for item in (visit, other)])
 
     async def clock(item: VisitValidated) -> tuple[DeadlineState, str | None]:

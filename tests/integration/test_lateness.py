@@ -28,7 +28,7 @@ async def told(pool: "asyncpg.Pool[asyncpg.Record]", ma_lk: str, handed_over: fl
     """A visit that closed two hours ago and is still on its way."""
     event = VisitClosed(FACILITY, ma_lk, 1, T, tables=())
     await PostgresTimeline(pool).add([story_line(event, T, at(handed_over))])
-    await PostgresDeadlines(pool, shipped()).learn([Facts(FACILITY, ma_lk, 1, closed_at=T)])
+    await PostgresDeadlines(pool, shipped).learn([Facts(FACILITY, ma_lk, 1, closed_at=T)])
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def late(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 @pytest.mark.usefixtures("late")
 async def test_each_late_visit_has_its_side_and_its_cause(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-    store = PostgresDeadlines(pool, shipped())
+    store = PostgresDeadlines(pool, shipped)
     clocks = [clock for ma_lk in ("HIS", "US", "GATEWAY") for clock in await store.of_visit(FACILITY, ma_lk)]
     found = await causes(pool, [clock for clock in clocks if clock.clock == "closed-to-receipt"], NOW)
     assert {clock.ma_lk: (str(cause.side), cause.code) for clock, cause in found if cause} == {

@@ -319,7 +319,7 @@ async def test_a_late_visit_tells_the_outage_it_waited_for_and_the_outage_its_vi
         await record([quick], b.ledger)
         async with b.dispatching():
             await b.settled()
-        clocks = PostgresDeadlines(b.pool, shipped())
+        clocks = PostgresDeadlines(b.pool, shipped)
         for visit, closed in ((late, late.closed_at - timedelta(hours=3)), (quick, quick.closed_at)):
             await PostgresTimeline(b.pool).add([story_line(event, datetime.now(UTC)) for event in await b.told(visit)])
             receipt = await b.pool.fetchval(

@@ -55,7 +55,7 @@ async def close_visits(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
                 stopped_by="REJECTED" if received is None and chance.random() < 0.5 else None,
             )
         )  # fmt: skip
-    await PostgresDeadlines(pool, shipped(), lambda: NOW).learn(facts)
+    await PostgresDeadlines(pool, shipped, lambda: NOW).learn(facts)
     await pool.executemany(
         "insert into submission (facility, ma_lk, revision, closed_at, standard, visit_type, insured, person_key_kind,"
         " envelope, envelope_sha256, payload_sha256, certificate_serial, due_at, give_up_at)"
@@ -69,7 +69,7 @@ async def close_visits(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
 
 async def clocks_of_visits(pool: "asyncpg.Pool[asyncpg.Record]") -> list[Deadline]:
     """Every clock as `visit show` tells it."""
-    store = PostgresDeadlines(pool, (), lambda: NOW)
+    store = PostgresDeadlines(pool, tuple, lambda: NOW)
     visits = await pool.fetch("select distinct facility, ma_lk from deadline")
     return [clock for visit in visits for clock in await store.of_visit(visit["facility"], visit["ma_lk"])]
 
