@@ -108,7 +108,7 @@ COMPLETENESS_MISSING = Gauge(
 )
 CERTIFICATE_NOT_AFTER = Gauge(
     "healthbook_certificate_not_after_timestamp_seconds",
-    "When the signing certificate of a facility ends (Unix time)",
+    "Until when a facility can sign without a gap, by the certificates that it has (Unix time)",
     ["facility"],
     unit="seconds",
 )
