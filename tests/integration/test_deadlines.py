@@ -314,5 +314,5 @@ async def test_a_clock_that_is_no_longer_in_force_comes_up_no_more(
     await store.learn([facts("V4", received_at=T)])
     others = [clock for clock in shipped() if clock.name != "receipt-to-shown"]
     now.instant = T + 25 * HOUR
-    assert await PostgresDeadlines(pool, others, now).look() == []
+    assert await PostgresDeadlines(pool, lambda: others, now).look() == []
     assert await pool.fetch(DUE, now.instant, 10) == []
