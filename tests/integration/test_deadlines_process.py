@@ -1,5 +1,6 @@
 """deadlines as a process on real Kafka: stopped, killed, replayed, answered by a display side that was silent."""
 
+import asyncio
 import random
 import signal
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
+from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka.admin import AdminClient
 
 from events.deadline import DeadlineState
 from events.envelope import Event, headers
@@ -46,6 +49,7 @@ class Bus:
         self._parts, self._database_url, self._serde, self._home = parts, database_url, serde, home
         self.pool = pool
         self.facility = some_facility()
+        self._sent: dict[str, tuple[str, int, int]] = {}
 
     def deadlines(self) -> AbstractAsyncContextManager[StageProcess]:
         return process("deadlines", self._parts, self._database_url, self._home)
@@ -53,12 +57,26 @@ class Bus:
     async def send(self, *events: Event) -> None:
         async with AIOKafkaProducer(bootstrap_servers=self._parts.kafka) as producer:
             for event in events:
-                await producer.send_and_wait(
+                sent = await producer.send_and_wait(
                     event.topic,
                     key=event.key.encode(),
                     value=self._serde.encode(event),
                     headers=headers(event, datetime.now(UTC)),
                 )
+                self._sent[event.key] = (sent.topic, sent.partition, sent.offset)
+
+    async def acknowledged(self, event: Event) -> None:
+        """Once Faust has committed this event, the last one that was sent."""
+        admin = AdminClient({"bootstrap.servers": self._parts.kafka})  # kept: without it there is no answer
+        asked = [ConsumerGroupTopicPartitions("deadlines")]
+
+        async def committed() -> bool:
+            (answer,) = admin.list_consumer_group_offsets(asked).values()
+            found = (await asyncio.to_thread(answer.result)).topic_partitions
+            place = self._sent[event.key]
+            return any((at.topic, at.partition) == place[:2] and at.offset > place[2] for at in found)
+
+        await eventually(committed, timeout=60, message="the event is acknowledged")
 
     async def states(self, facility: str = "") -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.pool.fetch(STATES, facility or self.facility)]
@@ -91,6 +109,7 @@ async def test_stopped_amid_a_batch_it_learns_the_batch_after_its_restart(bus: B
     async with bus.deadlines() as running:
         await bus.send(first)
         await bus.learned(1)
+        await bus.acknowledged(first)
         async with bus.pool.acquire() as other, other.transaction():
             await other.execute("lock table deadline_facts in access exclusive mode")
             await bus.send(second)
