@@ -53,18 +53,12 @@ class Completeness:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EntryVersion:
-    """Which version of which entry, and in which state: enough for a reader that shows nobody's record."""
+class _AboutEntry:
+    """What is said about one version of an entry; by default once."""
 
-    topic: ClassVar[str] = "health-book.entry.v1"
-    stage: ClassVar[str] = "publish"
-
+    __slots__ = ()
     entry_id: str
-    facility: str
-    ma_lk: str
     version: int
-    state: EntryState
 
     @property
     def key(self) -> str:
@@ -78,8 +72,22 @@ class EntryVersion:
 
     @property
     def occurrence(self) -> str:
-        """One entry for each revision."""
+        """Nothing tells two events about one version apart: they are the same event."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryVersion(_AboutEntry):
+    """Which version of which entry, and in which state: enough for a reader that shows nobody's record."""
+
+    topic: ClassVar[str] = "health-book.entry.v1"
+    stage: ClassVar[str] = "publish"
+
+    entry_id: str
+    facility: str
+    ma_lk: str
+    version: int
+    state: EntryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +116,8 @@ class HealthBookEntry(EntryVersion):
 
 
 @dataclass(frozen=True, slots=True)
-class HealthBookDisplayed:
-    """The display side shows this version of an entry to the citizen since `displayed_at`."""
+class HealthBookDisplayed(_AboutEntry):
+    """The display side shows this version of an entry to the citizen since `displayed_at`; once for each."""
 
     topic: ClassVar[str] = "health-book.displayed.v1"
     stage: ClassVar[str] = "display"
@@ -118,24 +126,9 @@ class HealthBookDisplayed:
     version: int
     displayed_at: datetime
 
-    @property
-    def key(self) -> str:
-        """The entry's own key."""
-        return self.entry_id
-
-    @property
-    def revision(self) -> int:
-        """The revision that is shown."""
-        return self.version
-
-    @property
-    def occurrence(self) -> str:
-        """A repeated acknowledgement is the same event."""
-        return ""
-
 
 @dataclass(frozen=True, slots=True)
-class HealthBookReminder:
+class HealthBookReminder(_AboutEntry):
     """The display side has not acknowledged this version, and so much of its time is gone (`mark`, in percent).
 
     The entry is offered again where it lies: `entry_offset` in partition `entry_partition` of its topic. It is the same
@@ -152,16 +145,6 @@ class HealthBookReminder:
     due_at: datetime
     entry_partition: int
     entry_offset: int
-
-    @property
-    def key(self) -> str:
-        """The entry's own key."""
-        return self.entry_id
-
-    @property
-    def revision(self) -> int:
-        """The revision that is to be shown."""
-        return self.version
 
     @property
     def occurrence(self) -> str:

@@ -54,6 +54,7 @@ VISIT_REJECTED = Topic(VisitRejected.topic, VisitRejected, "validate", 2, _YEAR,
 VISIT_SIGNED = Topic(VisitSigned.topic, VisitSigned, "sign", 6, _DAYS_30, _DOSSIER)
 VISIT_ACCEPTED = Topic(VisitAccepted.topic, VisitAccepted, "forward", 6, _YEAR, _SMALL, outbox=True)
 VISIT_REFUSED = Topic(VisitRefused.topic, VisitRefused, "forward", 2, _YEAR, _SMALL, outbox=True)
+# `sign` and `publish` hold too (`held_by`), through the same outbox: its one producer is the relay.
 VISIT_HELD = Topic(VisitHeld.topic, VisitHeld, "forward", 2, _YEAR, _SMALL, outbox=True)
 VISIT_LATE_VERDICT = Topic(VisitLateVerdict.topic, VisitLateVerdict, "verdict", 2, _YEAR, _SMALL, outbox=True)
 HEALTH_BOOK_ENTRY = Topic(

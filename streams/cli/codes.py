@@ -8,7 +8,7 @@ import click
 from events.his.errors import DossierError, RefusedError, SpoolError, SpoolFullError
 from streams.adapter_http.errors import RequestError
 from streams.adapters.signer import OTHER, TEXTS
-from streams.cli.page import write_or_check
+from streams.cli.page import page_options, write_or_check
 from streams.domain.dossier.findings import messages, rule_texts
 from streams.domain.gateway_result import CLASSES
 from streams.domain.lateness import REASONS
@@ -17,8 +17,6 @@ from streams.errors import Reason
 from streams.stages.forward import CORRECTIONS, HOLDS
 from streams.stages.publish import POLICY
 from streams.stages.validate import REVISION_CONFLICT
-
-PAGE = Path("docs/codes.md")
 
 _Row = Sequence[str]
 _BILINGUAL = ("code", "tiếng Việt", "cách sửa", "English", "how to mend")
@@ -34,14 +32,7 @@ DEAD_LETTERS = {
 
 
 @click.command("codes")
-@click.option("--check", is_flag=True, help="Writes nothing; fails when the page is not what the source says.")
-@click.option(
-    "--file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=PAGE,
-    show_default=True,
-    help="The page.",
-)
+@page_options("docs/codes.md")
 def codes(check: bool, file: Path) -> None:
     """Writes the page of all stable codes: findings, refusals, holds, dead letters, errors of the hand-over."""
     write_or_check(file, page(), "healthbook codes", check=check)

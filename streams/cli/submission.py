@@ -5,11 +5,9 @@ from pathlib import Path
 
 import click
 
-from streams.cli.page import write_or_check
+from streams.cli.page import page_options, write_or_check
 from streams.domain.submission import MOVES, Happening, State
 from streams.domain.submission_table import HAPPENINGS, NOTHING, STATES, effects, moves_between
-
-PAGE = Path("docs/submission-states.md")
 
 _OF_THE_CONTRACT = (
     ("BUILT, VALIDATED", "`visit.closed.v1`, `visit.validated.v1`: before the ledger"),
@@ -25,14 +23,7 @@ _OF_THE_CONTRACT = (
 
 
 @click.command("states")
-@click.option("--check", is_flag=True, help="Writes nothing; fails when the page is not what the source says.")
-@click.option(
-    "--file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=PAGE,
-    show_default=True,
-    help="The page.",
-)
+@page_options("docs/submission-states.md")
 def submission_states(check: bool, file: Path) -> None:
     """Writes the page of every state of a revision at the gateway × everything that can happen to it."""
     write_or_check(file, page(), "healthbook submission states", check=check)

@@ -24,7 +24,7 @@ from tests.support.system import (
     running_system,
 )
 
-SHARED = ("validate", "sign", "publish", "record", "deadlines")  # they divide partitions
+SHARED = ("validate", "sign", "publish", "record", "deadlines", "flow")  # they divide partitions
 WORKERS = [worker for stage in PROCESSES for worker in (stage, f"{stage}-2")]
 # Short timeouts: what the tests wait for is the recovery, not the patience of production.
 SHORT = {
@@ -90,7 +90,7 @@ async def test_a_restart_one_after_another_loses_and_repeats_nothing(system: Run
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "stages", [("validate", "record", "publish"), ("sign", "deadlines", "relay"), ("forward",)], ids=" ".join
+    "stages", [("validate", "record", "publish"), ("sign", "deadlines", "relay"), ("forward", "flow")], ids=" ".join
 )
 async def test_a_worker_frozen_past_every_timeout_is_replaced_and_what_it_does_late_changes_nothing(
     system: RunningSystem, stages: Sequence[str], tmp_path: Path
