@@ -8,7 +8,7 @@ UV := build/uv/bin/uv
 COMPILE := $(UV) pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes \
 	--no-emit-index-url --no-header --extra embedded
 
-.PHONY: help run test faults crashpoints check fmt bench parts lock clean
+.PHONY: help run test faults day crashpoints check fmt bench parts lock clean
 
 help: ## One line for each target
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ test: $(INSTALLED) $(VALIDATORS) ## Installs what is missing and runs every test
 faults: $(INSTALLED) ## Hurts the whole system and looks for what got lost (ARGS="--runs 20 --seconds 60 --seed 1", --planted)
 	@infra/install-test-tools xmlsec1 faketime
 	$(BIN)/python -m tests.faults $(ARGS)
+
+day: $(INSTALLED) ## Lives a bad day, twenty times as quick: is each cause found, each late visit told? (ARGS=--short; docs/bad-day.md)
+	@infra/install-test-tools faketime prometheus
+	$(BIN)/python -m tests.day $(ARGS)
 
 check: $(INSTALLED) $(VALIDATORS) ## Format, lint, types, import contracts, schemas, AsyncAPI, OpenAPI, dashboards, compose; changes nothing
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ import asyncpg
 from streams.adapters.deadlines import deadline_of
 from streams.adapters.outages import overlapping
 from streams.adapters.postgres import patiently
-from streams.domain.lateness import Cause, Course, cause_of
+from streams.domain.lateness import SLOW, Cause, Course, cause_of
 from streams.domain.outage import Side
 from streams.sla.deadline import Deadline
 
@@ -25,6 +25,14 @@ _ATTEMPTS = f"""
 select facility, ma_lk, revision, started_at, result from submission {_VISITS}
 join submission_attempt on submission_attempt.submission = submission.id order by revision, number
 """  # noqa: S608
+# Sends of each facility that took long, overlapping ones as one.
+_SLOW = """
+select facility, unnest(range_agg(tstzrange(started_at, started_at + duration))) as span
+from submission_attempt join submission on submission.id = submission
+where facility = any($1::text[]) and duration > $2 and started_at + duration > $3
+    and started_at > $3 - interval '1 hour' and started_at < $4  -- no send lasts longer; for the index
+group by facility
+"""
 _DECISIONS = f"select facility, ma_lk, revision, decided_at from decision {_VISITS} order by decision.id"  # noqa: S608
 
 
@@ -54,14 +62,15 @@ async def causes(
 ) -> list[tuple[Deadline, Cause | None]]:
     """Whose turn it was for most of the time, for each of these clocks. Raises RetryLater.
 
-    Four queries, however many clocks there are.
+    Five queries, however many clocks there are.
     """
     if not late:
         return []
     visits = sorted({(item.facility, item.ma_lk) for item in late})
     lines, attempts, decisions = [await _told(pool, query, visits) for query in (_LINES, _ATTEMPTS, _DECISIONS)]
-    until = max(item.stopped_at or now for item in late)
-    outages = await overlapping(pool, list(Side), min(item.started_at for item in late), until)
+    since, until = min(item.started_at for item in late), max(item.stopped_at or now for item in late)
+    outages = await overlapping(pool, list(Side), since, until)
+    slow = await _slow(pool, sorted({item.facility for item in late}), since, until)
 
     def course(item: Deadline) -> Course:
         visit = item.facility, item.ma_lk
@@ -74,9 +83,19 @@ async def causes(
             attempts=attempts[visit],
             decisions=decisions[visit],
             outages=[outage for outage in outages if outage.facility in (None, item.facility)],
+            slow=slow[item.facility],
         )
 
     return [(item, cause_of(course(item))) for item in late]
+
+
+async def _slow(
+    pool: "asyncpg.Pool[asyncpg.Record]", facilities: Sequence[str], since: datetime, until: datetime
+) -> Mapping[str, list[tuple[datetime, datetime]]]:
+    found: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for row in await patiently(lambda: pool.fetch(_SLOW, facilities, SLOW, since, until), "database"):
+        found[row["facility"]].append((row["span"].lower, row["span"].upper))
+    return found
 
 
 async def _told(

@@ -54,9 +54,16 @@ _CAME = """
 select type, count(*) as number from timeline
 where recorded_at > statement_timestamp() - make_interval(secs => $1) group by type
 """
+# By clock, each from the present on in both directions: the index has them in this order, however many run.
 _NEAREST = """
-select clock, facility, ma_lk, revision, state, due_at, late from deadline
-where stopped_at is null and clock = any($1::text[]) order by due_at limit $2
+select wanted.clock, facility, ma_lk, revision, state, due_at, late
+from unnest($1::text[]) as wanted (clock) cross join lateral (
+    (select * from deadline where clock = wanted.clock and stopped_at is null and due_at >= $3 order by due_at limit $2)
+    union all
+    (select * from deadline where clock = wanted.clock and stopped_at is null and due_at < $3
+     order by due_at desc limit $2)
+) as near
+order by due_at < $3, abs(extract(epoch from due_at - $3)) limit $2
 """
 _LEAGUE = """
 with day as (
@@ -141,9 +148,9 @@ class Overview:
             for stage, topic in FLOW.items()
         ]
 
-    async def nearest(self, limit: int) -> list[dict[str, Any]]:
-        """The running clocks that are due first, late ones before them."""
-        return [dict(row) for row in await self._fetch(_NEAREST, list(PROMISES), limit)]
+    async def nearest(self, limit: int, now: datetime) -> list[dict[str, Any]]:
+        """The running clocks that are due first: these can still be kept. Behind them the late ones, the last first."""
+        return [dict(row) for row in await self._fetch(_NEAREST, list(PROMISES), limit, now)]
 
     async def league(
         self, since: datetime, until: datetime, search: str, named: Sequence[str], limit: int, offset: int

@@ -31,6 +31,8 @@ from unnest($1::text[], $2::text[]) as learned (facility, expected) where rhythm
 _FORGET = "delete from flow_hour where hour < $1"
 _LAST = "select facility, last_at, learned_at from rhythm where expected is not null"
 _NEWEST = "select max(last_at) from rhythm"
+_MARK = "update rhythm set silent = not silent where silent is distinct from (facility = any($1::text[]))"
+_SILENT = "select facility, last_at from rhythm where silent order by last_at, facility limit $1"
 _EXPECTED = "select facility, expected from rhythm where facility = any($1::text[])"
 
 
@@ -73,6 +75,15 @@ class PostgresRhythms:
         """The rhythms of these."""
         rows = await patiently(lambda: self._pool.fetch(_EXPECTED, list(facilities)), "database")
         return {row["facility"]: tuple(row["expected"]) for row in rows if row["expected"] is not None}
+
+    async def mark_silent(self, facilities: Sequence[str]) -> None:
+        """These have gone quiet, and no others."""
+        await patiently(lambda: self._pool.execute(_MARK, list(facilities)), "database")
+
+    async def silent(self, most: int) -> dict[str, datetime]:
+        """Who has gone quiet, and when each was heard last; the longest first."""
+        rows = await patiently(lambda: self._pool.fetch(_SILENT, most), "database")
+        return {row["facility"]: row["last_at"] for row in rows}
 
     async def _learn(
         self, hours: Sequence[tuple[datetime, int]], older_than: datetime, now: datetime, most: int

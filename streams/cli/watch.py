@@ -65,7 +65,7 @@ async def look(settings: Settings) -> Picture:
                 breaker,
                 await overview.promises(since, since + timedelta(days=1)),
                 await overview.waiting(60),
-                await overview.nearest(_NEAREST),
+                await overview.nearest(_NEAREST, datetime.now(UTC)),
             )
         finally:
             await pool.close()

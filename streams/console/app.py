@@ -13,6 +13,7 @@ from streams.adapters import held, outages
 from streams.adapters.dead_letters import every_letter
 from streams.adapters.facilities import FacilityError, FacilityRegister
 from streams.adapters.overview import Overview
+from streams.adapters.rhythms import PostgresRhythms
 from streams.adapters.timeline import PostgresTimeline
 from streams.adapters.visit_story import visit_story
 from streams.config import Settings
@@ -117,11 +118,12 @@ class Console:
 
     async def _look(self) -> dict[str, Any]:
         since = today()
-        promises, waiting, nearest, league, outages_ = await asyncio.gather(
+        promises, waiting, nearest, league, silent, outages_ = await asyncio.gather(
             self._overview.promises(since, since + DAY),
             self._overview.waiting(),
-            self._overview.nearest(8),
+            self._overview.nearest(8, datetime.now(UTC)),
             self._overview.league(since, since + DAY, "", (), 10, 0),
+            PostgresRhythms(self._pool).silent(ROWS),
             outages.overlapping(self._pool, list(Side), since, since + 7 * DAY),
         )
         return {
@@ -129,6 +131,7 @@ class Console:
             "waiting": waiting,
             "nearest": nearest,
             "league": league,
+            "silent": silent,
             "outages": [(item, item.phase(datetime.now(UTC))) for item in outages_],
         }
 

@@ -1,8 +1,8 @@
 """Who was late, and why: the cause of a missed deadline, read from the visit's own story. Pure.
 
 The time of a clock is cut at what happened to the visit (handed over, signed, sent, received, published): each piece
-has somebody whose turn it was. Holds and outages that overlap a piece say more exactly what it waited for. What took
-most of the time is the cause.
+has somebody whose turn it was. Slow sends of the same facility, holds and outages that overlap a piece say more exactly
+what it waited for. What took most of the time is the cause.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +75,9 @@ _EXPLAINS: Mapping[Side, frozenset[str]] = {
 _AT_THE_GATEWAY = frozenset({"GATEWAY_WINDOW", "GATEWAY_UNKNOWN"})
 """Holds that wait for the gateway; all others wait for the facility."""
 
+SLOW = timedelta(seconds=10)
+"""A gateway that takes longer for one send is slow; usual are one to three seconds (GATEWAY Q12)."""
+
 _GOES_ON = frozenset({VisitSigned.topic, VisitAccepted.topic, HealthBookEntry.topic})
 
 
@@ -118,6 +121,8 @@ class Course:
     attempts: Sequence[Mapping[str, Any]] = ()
     decisions: Sequence[Mapping[str, Any]] = ()
     outages: Sequence[Outage] = field(default=())
+    slow: Sequence[tuple[datetime, datetime]] = field(default=())
+    """When the gateway was slow with another send of the facility: its limits made the others wait for that one."""
 
 
 def cause_of(course: Course) -> Cause | None:
@@ -142,6 +147,8 @@ def pieces(course: Course) -> list[Piece]:
         found = _to_shown(course)
     else:
         found = _to_correction(course)
+    for begin, end in course.slow:
+        found = _overlaid(found, Piece(begin, end, "GATEWAY_SLOW"), frozenset({"SENT_LATE"}))
     for held in _holds(course):
         found = _overlaid(found, held, frozenset(REASONS))
     for outage in course.outages:

@@ -83,7 +83,7 @@ class FlowProcessor:
         self._missing.show(await self._flow.missing(since, _MOST_FACILITIES))
 
     async def listen(self) -> None:
-        """Sets the gauge of the facilities that have gone quiet: 1 or 0 for each of which the rhythm is known."""
+        """Which facilities have gone quiet: for the gauge (1 or 0 for each with a known rhythm) and for the console."""
         now = await self._rhythms.newest()
         last = await self._rhythms.last()
         known = self._expected
@@ -94,13 +94,13 @@ class FlowProcessor:
             name: (when[name], rhythm) for name, rhythm in learned.items()
         }
         slots = slots_until(now, self._is_working_day) if now else []
-        self._silent.show(
-            {
-                one.facility: is_silent(self._expected[one.facility][1], missed(slots, one.last_at, now))
-                for one in last
-                if now and one.facility in self._expected
-            }
-        )
+        silent = {
+            one.facility: is_silent(self._expected[one.facility][1], missed(slots, one.last_at, now))
+            for one in last
+            if now and one.facility in self._expected
+        }
+        self._silent.show(silent)
+        await self._rhythms.mark_silent([facility for facility, quiet in silent.items() if quiet])
 
     async def learn_rhythms(self) -> None:
         """Learns again what is a day old, some facilities at a time."""

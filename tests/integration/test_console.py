@@ -26,6 +26,7 @@ from streams.domain.story import StoryLine
 from streams.sla.clocks import shipped
 from streams.sla.facts import Facts
 from tests.conftest import REPOSITORY
+from tests.support.eventually import eventually
 
 AXE = REPOSITORY / "infra" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 FACILITY, OTHER = "01999", "48999"
@@ -66,7 +67,16 @@ async def story(database_url: str) -> AsyncIterator[Story]:
         yield Story(pool, today() + MIDDAY)
 
 
+async def gone_quiet(story: Story) -> None:
+    await story.pool.execute(
+        "insert into rhythm (facility, first_at, last_at, silent)"
+        " values ('79999', $1, $1, true), ('01999', $1, $1, false)",
+        story.now - timedelta(hours=5),
+    )
+
+
 async def every_state(story: Story) -> None:
+    await gone_quiet(story)
     for number, reached in enumerate(range(1, 6)):
         received = story.now - timedelta(minutes=5) if reached >= 4 else None
         await story.tell(f"V{number}", *EVENTS[:reached], received_at=received)
@@ -99,7 +109,8 @@ async def test_a_days_promise_counts_each_clock_once_and_facilities_with_late_vi
     assert [row["facility"] for row in (await overview.league(*day, "019", (), 10, 0)).rows] == [FACILITY]
     assert [row["facility"] for row in (await overview.league(*day, "no such", [OTHER], 10, 0)).rows] == [OTHER]
     assert (await overview.league(*day, "%", (), 10, 0)).rows == []
-    assert [row["ma_lk"] for row in await overview.nearest(2)] == ["LATE", "V0"]
+    assert (await overview.nearest(9, story.now))[-1]["ma_lk"] == "LATE", "what can still be kept is first"
+    assert [row["ma_lk"] for row in await overview.nearest(1, story.now - timedelta(minutes=30))] == ["LATE"]
 
 
 @pytest.fixture
@@ -218,6 +229,21 @@ async def test_an_officer_sees_the_outage_and_who_was_late(story: Story, open_pa
     text = await page.inner_text("section[aria-labelledby=clocks]")
     assert "Waited for outage #1 (Gateway" in text
     assert any(f"{side}: " in text for side in ("Facility (HIS)", "The bus", "Gateway"))
+
+
+async def test_an_officer_sees_which_facility_has_gone_quiet(story: Story, open_page: Open) -> None:
+    page = await open_page("/?lang=en")
+    assert "gone quiet" not in await page.inner_text("main"), "nothing is said while nobody is"
+    await gone_quiet(story)
+
+    async def told() -> bool:
+        await page.reload()
+        return "gone quiet" in await page.inner_text("main")
+
+    await eventually(told)
+    text = await page.inner_text("section[aria-labelledby=silent]")
+    assert "79999" in text
+    assert "01999" not in text
 
 
 async def test_a_visit_that_nobody_knows_is_said_to_be_unknown_and_what_is_typed_stays_text(

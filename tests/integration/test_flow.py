@@ -127,12 +127,14 @@ async def test_a_facility_that_goes_quiet_while_others_send_is_silent_until_it_i
         return REGISTRY.get_sample_value("healthbook_facility_silent", {"facility": facility})
 
     assert (silent("01999"), silent("48999")) == (1, 0)
+    assert list(await PostgresRhythms(pool).silent(10)) == ["01999"], "the console is told"
     restarted = FlowProcessor(flow, PostgresRhythms(pool), lambda _: True)
     await restarted.listen()
     assert silent("01999") == 1
     await send("01999", now, now + HOUR / 2)
     await restarted.listen()
     assert (silent("01999"), silent("48999")) == (0, 0)
+    assert await PostgresRhythms(pool).silent(10) == {}
 
 
 def story(facility: str, number: int) -> Sequence[VisitClosed | HealthBookDisplayed]:

@@ -24,11 +24,34 @@ def at(minutes: float) -> datetime:
     return T + timedelta(minutes=minutes)
 
 
-async def told(pool: "asyncpg.Pool[asyncpg.Record]", ma_lk: str, handed_over: float) -> None:
+_SIGNED = """
+insert into timeline (event_id, facility, ma_lk, revision, type, happened_at, detail)
+values (gen_random_uuid(), $1, $2, 1, 'visit.signed.v1', $3, '{}')
+"""
+_SENT = """
+with added as (
+    insert into submission (facility, ma_lk, revision, closed_at, standard, visit_type, insured, person_key_kind,
+        envelope, envelope_sha256, payload_sha256, certificate_serial, due_at, give_up_at, attempts)
+    values ($1, $2, 1, $3, '3176', '01', true, 'CCCD', '', '', '', '', $3, $3, 1) returning id
+)
+insert into submission_attempt (submission, number, started_at, endpoint, base64_bytes, envelope_sha256,
+    certificate_serial, probe, result, duration)
+select id, 1, $3, '', 1, '', '', false, 'UNKNOWN', $4 from added
+"""
+
+
+async def told(pool: "asyncpg.Pool[asyncpg.Record]", ma_lk: str, handed_over: float, facility: str = FACILITY) -> None:
     """A visit that closed two hours ago and is still on its way."""
-    event = VisitClosed(FACILITY, ma_lk, 1, T, tables=())
+    event = VisitClosed(facility, ma_lk, 1, T, tables=())
     await PostgresTimeline(pool).add([story_line(event, T, at(handed_over))])
-    await PostgresDeadlines(pool, shipped).learn([Facts(FACILITY, ma_lk, 1, closed_at=T)])
+    await PostgresDeadlines(pool, shipped).learn([Facts(facility, ma_lk, 1, closed_at=T)])
+
+
+async def sent(
+    pool: "asyncpg.Pool[asyncpg.Record]", ma_lk: str, started_at: datetime, duration: timedelta | None = None
+) -> None:
+    """A visit that was sent once, without a usable answer."""
+    await pool.execute(_SENT, FACILITY, ma_lk, started_at, duration)
 
 
 @pytest.fixture
@@ -36,21 +59,8 @@ async def late(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
     await told(pool, "HIS", handed_over=110)
     await told(pool, "US", handed_over=0)
     await told(pool, "GATEWAY", handed_over=0)
-    await pool.execute(
-        "with added as (insert into submission (facility, ma_lk, revision, closed_at, standard, visit_type, insured,"
-        " person_key_kind, envelope, envelope_sha256, payload_sha256, certificate_serial, due_at, give_up_at, attempts)"
-        " values ($1, 'GATEWAY', 1, $2, '3176', '01', true, 'CCCD', '', '', '', '', $2, $2, 1) returning id)"
-        " insert into submission_attempt (submission, number, started_at, endpoint, base64_bytes, envelope_sha256,"
-        " certificate_serial, probe, result) select id, 1, $2, '', 1, '', '', false, 'UNKNOWN' from added",
-        FACILITY,
-        T,
-    )
-    await pool.execute(
-        "insert into timeline (event_id, facility, ma_lk, revision, type, happened_at, detail)"
-        " values (gen_random_uuid(), $1, 'GATEWAY', 1, 'visit.signed.v1', $2, '{}')",
-        FACILITY,
-        T,
-    )
+    await sent(pool, "GATEWAY", T)
+    await pool.execute(_SIGNED, FACILITY, "GATEWAY", T)
     await pool.execute(
         "insert into outage (subject, from_at, found_by, cause) values ('gateway', $1, 'person', 'maintenance')", T
     )
@@ -67,6 +77,26 @@ async def test_each_late_visit_has_its_side_and_its_cause(pool: "asyncpg.Pool[as
         "GATEWAY": ("gateway", "GATEWAY_OUTAGE"),
     }
     assert await causes(pool, [], NOW) == []
+
+
+async def test_a_visit_that_waits_behind_slow_sends_of_its_facility_is_late_by_the_gateway(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+) -> None:
+    for ma_lk, facility in (("WAITS", FACILITY), ("ELSEWHERE", "48999")):
+        await told(pool, ma_lk, handed_over=0, facility=facility)
+        await pool.execute(_SIGNED, facility, ma_lk, T)
+    for minutes in range(0, 120, 2):  # two at a time, each of them for three minutes, in the facility's name
+        await sent(pool, f"SLOW-{minutes}", at(minutes), timedelta(minutes=3))
+    clocks = [
+        clock
+        for facility, ma_lk in ((FACILITY, "WAITS"), ("48999", "ELSEWHERE"))
+        for clock in await PostgresDeadlines(pool, shipped).of_visit(facility, ma_lk)
+    ]
+    found = {clock.ma_lk: cause.code for clock, cause in await causes(pool, clocks, NOW) if cause}
+    assert found == {"WAITS": "GATEWAY_SLOW", "ELSEWHERE": "SENT_LATE"}
+    await pool.execute("update submission_attempt set duration = '2 s'")
+    found = {clock.ma_lk: cause.code for clock, cause in await causes(pool, clocks, NOW) if cause}
+    assert found == {"WAITS": "SENT_LATE", "ELSEWHERE": "SENT_LATE"}
 
 
 @pytest.mark.usefixtures("late")

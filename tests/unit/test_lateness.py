@@ -46,6 +46,18 @@ CASES = {
     "the HIS was late": (course(OURS, 20, closed(18), line(SIGNED, 18.5), attempts=[attempt(19)]), "HANDED_OVER_LATE"),
     "it never came out of our stages": (course(OURS, 20, closed(0.1)), "PROCESSED_LATE"),
     "we did not send": (course(OURS, 20, closed(0.1), line(SIGNED, 0.2)), "SENT_LATE"),
+    "it waited behind slow sends of its facility": (
+        course(OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(19)], slow=[(at(-5), at(18))]),
+        "GATEWAY_SLOW",
+    ),
+    "slow sends were over long before": (
+        course(OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(19)], slow=[(at(-5), at(2))]),
+        "SENT_LATE",
+    ),
+    "slow sends excuse no late signature": (
+        course(OURS, 20, closed(0.1), line(SIGNED, 18), attempts=[attempt(19)], slow=[(at(-5), at(18))]),
+        "PROCESSED_LATE",
+    ),
     "the gateway was slow": (
         course(OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(1), attempt(9)]),
         "GATEWAY_SLOW",

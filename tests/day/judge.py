@@ -1,0 +1,121 @@
+"""Was each trouble of the day found, by what an SRE and an officer have: alerts, panels, pages, reports? Pure but for
+Prometheus. Every check answers with complaints; none is what should be.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.day.alerts import Alert
+from tests.day.live import Lived
+from tests.day.prometheus import Prometheus
+from tests.day.story import EXPIRING, SILENT, Closing, Story
+from tests.day.troubles import Shown, Trouble
+from tests.support.dashboards import queries
+
+TARGET = timedelta(minutes=15)
+_SOON = timedelta(minutes=10)
+"""Within this of a change (gateway quick again, back) a visit may be in time or not."""
+
+
+def of_alerts(troubles: Sequence[Trouble], alerts: Sequence[Alert]) -> Iterator[str]:
+    """Each trouble has its alert in time; every page that was heard is explained by a trouble."""
+    for trouble in troubles:
+        found = [alert for alert in alerts if alert.is_about(trouble.alert)]
+        if not any(alert.heard and trouble.since <= alert.heard <= trouble.since + trouble.within for alert in found):
+            yield f"{trouble.name}: {dict(trouble.alert)} was not heard within {trouble.within}, but {found or 'never'}"
+    explained = {name for trouble in troubles for name in (trouble.alert["alertname"], *trouble.also)}
+    for alert in alerts:
+        if alert.heard and alert.labels["severity"] == "page" and alert.name not in explained:
+            yield f"nothing explains the page {dict(alert.labels)} at {alert.heard:%H:%M}"
+
+
+async def of_panels(troubles: Sequence[Trouble], prometheus: Prometheus) -> list[str]:
+    """The panels show each trouble while it lasts."""
+    return [
+        f"{trouble.name}: {shown.dashboard} / {shown.panel} shows {values} at {trouble.seen_at:%H:%M}"
+        for trouble in troubles
+        for shown in trouble.panels
+        if not any(map(shown.holds, values := await _values(shown, trouble.seen_at, prometheus)))
+    ]
+
+
+async def _values(shown: Shown, at: datetime, prometheus: Prometheus) -> list[float]:
+    exprs = [query.expr for query in queries() if (query.dashboard, query.panel) == (shown.dashboard, shown.panel)]
+    assert exprs, f"no such panel: {shown.dashboard} / {shown.panel}"
+    asked = [expr.replace("$__rate_interval", "5m").replace("$facility", ".*") for expr in exprs]
+    samples = [sample for expr in asked for sample in await prometheus.at(at, expr)]
+    return [sample.value for sample in samples if set(shown.labels) <= sample.labels.items()]
+
+
+def of_pages(troubles: Sequence[Trouble], lived: Lived) -> Iterator[str]:
+    """The console shows each trouble while it lasts."""
+    for trouble in troubles:
+        path, pattern = trouble.page
+        shown = text_of(lived.pages[trouble.seen_at][path])
+        if not re.search(pattern, shown):
+            yield f"{trouble.name}: the console's {path} does not say {pattern!r} at {trouble.seen_at:%H:%M}"
+
+
+def text_of(page: str) -> str:
+    """What a reader sees of a page of HTML."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def of_report(lived: Lived) -> Iterator[str]:
+    """The report names every late visit, and only those; for each who was late, and why."""
+    story = lived.story
+    late = {(row["clock"], row["ma_lk"]): row for row in lived.late}
+    for closing in story.closings():
+        told = late.get(("closed-to-receipt", closing.ma_lk))
+        causes, must = expected(story, closing)
+        yield from _compared(closing, "closed-to-receipt", told, causes, must=must)
+        told = late.get(("receipt-to-shown", closing.ma_lk))
+        held = closing.facility == EXPIRING and closing.at >= story.certificate_ends
+        silent = not held and closing.at >= story.unacknowledged
+        may = closing.at >= story.unacknowledged - TARGET or closing.closed_at in story.down
+        yield from _compared(
+            closing, "receipt-to-shown", told, {"DISPLAY_SILENT"} if may and not held else set(), must=silent
+        )
+    yield from _sums(lived)
+
+
+def expected(story: Story, closing: Closing) -> tuple[set[str], bool]:
+    """For *closed to receipt*: the causes of which one may be told (none: in time), and whether it must be late."""
+    at = closing.closed_at
+    if closing.facility == SILENT:
+        return {"HANDED_OVER_LATE"}, closing.at - at > TARGET
+    if closing.facility == EXPIRING and at >= story.certificate_ends:
+        return {"FACILITY_HAD_TO_ACT"}, True
+    causes: set[str] = set()
+    if closing.facility == EXPIRING and at >= story.certificate_ends - TARGET:
+        causes.add("FACILITY_HAD_TO_ACT")  # signed in time, and not sent before the certificate ended
+    if story.slow.since - TARGET <= at < story.slow.until + _SOON:
+        causes.add("GATEWAY_SLOW")
+    if story.down.since - TARGET <= at < story.down.until + _SOON:
+        causes.add("GATEWAY_OUTAGE")
+    return causes, story.down.since + _SOON <= at < story.down.until - TARGET
+
+
+def _compared(
+    closing: Closing, clock: str, told: Mapping[str, Any] | None, causes: Iterable[str], *, must: bool
+) -> Iterator[str]:
+    if told is None:
+        if must:
+            yield f"{clock}: {closing.ma_lk}, closed {closing.closed_at:%H:%M}, was late, and the report knows nothing"
+    elif told["code"] not in causes:
+        yield (
+            f"{clock}: {closing.ma_lk}, closed {closing.closed_at:%H:%M}, is late by {told['side']}, {told['code']}:"
+            f" expected {', '.join(causes) or 'in time'}"
+        )
+
+
+def _sums(lived: Lived) -> Iterator[str]:
+    """What `report sla` counts is what `report late` names."""
+    for figures in lived.promise:
+        if figures["grouping"] == "all":
+            named = sum(row["clock"] == figures["clock"] for row in lived.late)
+            if figures["late"] != named:
+                yield f"{figures['clock']}: report sla counts {figures['late']} late, report late names {named}"
