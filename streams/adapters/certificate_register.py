@@ -8,6 +8,7 @@ that nobody meets the key of one with the certificate of another; and nothing is
 counts as not there. Changes count within seconds.
 """
 
+import logging
 import os
 import shutil
 import time
@@ -28,7 +29,12 @@ from streams.domain.certificates import belongs, in_force, problems, serial
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)  # of the library: in a command it warns on standard error
+
 ADDED = "certificates"
+
+_told: set[Path] = set()
+"""Folders that cannot be read and of which the log has said so: they are looked at every few seconds."""
 
 
 class CertificateError(ValueError):
@@ -102,12 +108,20 @@ def _private(key: bytes) -> RSAPrivateKey:
 
 
 def certificate_folders(facility: Path) -> list[Path]:
-    """Where the certificates of a facility lie, of which the first may be missing."""
+    """Where the certificates of a facility lie, of which the first may be missing; added ones that nobody can read are
+    told once.
+    """
+    folder, added = facility / ADDED, list[Path]()
     try:
-        added = sorted(each.name for each in os.scandir(facility / ADDED) if not each.name.startswith("."))
+        added = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        _told.discard(folder)
     except (FileNotFoundError, NotADirectoryError):
-        added = []
-    return [facility, *(facility / ADDED / name for name in added)]
+        _told.discard(folder)
+    except OSError as error:
+        if folder not in _told:
+            _told.add(folder)
+            log.warning("%s: cannot be read (%s); what was added counts as not there", folder, error.strerror)
+    return [facility, *added]
 
 
 class CertificateRegister:

@@ -64,9 +64,17 @@ def facility_add(
         fail(str(error), Exit.NO)
     except OSError as error:
         fail(f"{error.filename}: cannot be written ({error.strerror}); who may is its folder's owner", Exit.NO)
-    about = certificate_described(pair.certificate, now)
-    signs = {"signs": "here" if pair.key else "its HIS"}
-    emit_fields(described(facility) | signs | {"certificate": about, "dry_run": dry_run}, output)
+    begins = max(now, pair.certificate.not_valid_before_utc)
+    document = {
+        **described(facility),
+        "signs": "here" if pair.key else "its HIS",
+        "signs_from": begins.isoformat(),
+        "certificate": certificate_described(pair.certificate, now),
+        "dry_run": dry_run,
+    }
+    emit_fields(document, output)
+    if begins > now:
+        say(f"its certificate begins at {begins:%Y-%m-%d %H:%M} UTC; what it sends before is held")
     say("nothing was changed" if dry_run else f"it may send from {facility.valid_from} on")
 
 

@@ -60,10 +60,15 @@ def in_force(among: Sequence[D], at: datetime) -> D | None:
 
 
 def covered_until(among: Sequence[Dated], at: datetime) -> datetime | None:
-    """Until when the facility can sign without a gap, if nobody adds another one; when it is past, since when not."""
+    """Until when the facility can sign without a gap, if nobody adds another one; when it is past, since when not.
+
+    `at` itself while the first one has not begun.
+    """
     first = in_force(among, at)
     if first is None:
         return None
+    if at < first.not_valid_before_utc:
+        return at
     end = first.not_valid_after_utc
     for each in sorted(among, key=lambda each: each.not_valid_before_utc):
         if each.not_valid_before_utc <= end:

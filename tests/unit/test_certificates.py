@@ -130,6 +130,8 @@ def test_a_certificate_that_takes_over_in_time_moves_the_end_and_one_behind_a_ga
     assert covered_until([late, first], NOW) == NOW + DAY
     assert covered_until([first], NOW + 5 * DAY) == NOW + DAY
     assert covered_until([], NOW) is None
+    assert covered_until([late, in_time], NOW) == NOW, "nothing signs before the first one begins"
+    assert covered_until([late, in_time], NOW + DAY) == NOW + 30 * DAY
 
 
 def test_the_list_has_the_nearest_end_on_top_and_what_is_missing_above_all(desk: Desk) -> None:
@@ -332,6 +334,25 @@ def test_half_of_a_pair_is_never_seen_and_one_that_cannot_be_read_counts_as_not_
     draft.rename(desk.folder / ADDED / "abc")
     with pytest.raises(SigningError, match="KEY_MISSING"):
         sign(signer)
+
+
+def test_added_ones_that_nobody_can_read_count_as_not_there_and_are_told_once(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    signer, judge = SoftwareKeySigner(desk.register, lambda: NOW), RegisteredJudge(desk.register, 2**24)
+    envelope = asyncio.run(signer.sign(FACILITY, write_envelope(FACILITY, TODAY, [summary()]), "sig-1")).content
+    added = desk.folder / ADDED
+    added.symlink_to(added)  # to root too it gives an OSError
+    visit = VisitClosed(FACILITY, MA_LK, 1, NOW, (), envelope=envelope)
+    assert judge.open(visit, NOW).findings == ()
+    assert sign(signer)
+    assert [record.message.count(str(added)) for record in caplog.records] == [1]
+    (desk.folder / SIGNING_CERTIFICATE).unlink()
+    with pytest.raises(SigningError, match="CERTIFICATE_MISSING"):
+        sign(signer)
+    added.unlink()
+    assert desk.add(desk.issued(NOW - DAY, NOW + 300 * DAY)).exit_code == 0
+    assert sign(signer), "mended"
 
 
 def test_files_have_their_modes_whatever_the_umask_and_the_owner_of_the_register(desk: Desk) -> None:

@@ -109,6 +109,18 @@ def test_a_facility_whose_his_signs_has_no_key(tmp_path: Path, given: dict[str, 
     assert not (tmp_path / "facilities" / CODE / SIGNING_KEY).exists()
 
 
+def test_one_whose_certificate_has_not_begun_is_told_from_when_it_may_sign(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    begins = (NOW + timedelta(days=2)).replace(microsecond=0)
+    issued = TestAuthority(tmp_path / "authority", NOW).issue("Thử", "9999999999", begins, begins + timedelta(days=9))
+    for option, content in zip(("--key", "--certificate"), issued, strict=True):
+        Path(given[option]).write_bytes(content)
+    done = add(tmp_path, given, "--output", "json")
+    assert (done.exit_code, json.loads(done.stdout)["signs_from"]) == (0, begins.isoformat()), done.stderr
+    assert f"begins at {begins:%Y-%m-%d %H:%M} UTC; what it sends before is held" in done.stderr
+
+
 def test_what_exists_is_not_overwritten(tmp_path: Path, given: dict[str, str]) -> None:
     assert add(tmp_path, given).exit_code == 0
     file = tmp_path / "facilities" / CODE / "facility.toml"

@@ -13,6 +13,7 @@ from prometheus_client.exposition import generate_latest
 
 import streams.metrics
 from events.envelope import Meta
+from streams.adapters.certificate_register import ADDED
 from streams.adapters.certificates import CertificateEnds
 from streams.adapters.facilities import FACILITY, SIGNING_CERTIFICATE, FacilityRegister
 from streams.config import Settings
@@ -71,13 +72,16 @@ async def test_every_registered_facility_shows_when_its_certificate_ends(registe
     (own / "79999" / SIGNING_CERTIFICATE).write_text("nothing that can be read")
     shutil.copytree(own / "01999", own / "31999")
     (own / "31999" / FACILITY).unlink()
+    shutil.copytree(own / "01999", own / "48999")
+    (own / "48999" / ADDED).symlink_to(own / "48999" / ADDED)  # cannot be read, by root neither
     ends = CertificateEnds(own)
     await ends.show()
     found = series("01999")
+    assert series("48999") == found, "one that cannot be read takes nothing from the others"
     assert found is not None
     assert found > datetime.now(UTC).timestamp()
     assert (series("79999"), series("31999")) == (None, None), "no certificate, not registered"
-    added = own / "01999" / "certificates" / "later"
+    added = own / "01999" / ADDED / "later"
     added.mkdir(parents=True)
     issued = TestAuthority(tmp_path, datetime.now(UTC)).issue("Invented", "9901999999", *_years(1, 6))
     (added / SIGNING_CERTIFICATE).write_bytes(issued[1])
