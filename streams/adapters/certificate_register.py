@@ -9,8 +9,6 @@ counts as not there. Changes count within seconds.
 """
 
 import logging
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -153,16 +151,10 @@ class CertificateRegister:
     def add(self, facility: str, pair: Pair) -> Path:
         """Puts a pair beside the others. Raises CertificateError when it is there already, OSError."""
         folder = self.place(facility, pair)
-        draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-        files.make_folder(draft)
-        try:
+        with files.new_folder(folder) as draft:
             if pair.key is not None:
                 files.write(draft / SIGNING_KEY, pair.key, files.SECRET)
             files.write(draft / SIGNING_CERTIFICATE, pair.pem, files.PUBLIC)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        files.keep(folder.parent)
         self._folders.pop(facility, None)
         return folder
 

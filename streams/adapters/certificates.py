@@ -39,9 +39,8 @@ class CertificateEnds:
         self._shown = set(ends)
 
     def _look(self, now: datetime) -> dict[str, datetime]:
-        found = {
-            path.parent.name: certificate_folders(path.parent) for path in sorted(self._register.glob(f"*/{FACILITY}"))
-        }
+        registered = sorted(self._register.glob(f"[!.]*/{FACILITY}"))
+        found = {path.parent.name: certificate_folders(path.parent) for path in registered}
         there = [folder for folders in found.values() for folder in folders]
         self._periods = {folder: self._periods.get(folder) or _watched(folder) for folder in there}
         ends = {

@@ -150,9 +150,9 @@ class FacilityRegister:
         return self._path / code / name
 
     def add(self, facility: Facility, *, password: str, key: bytes | None, certificate: bytes) -> None:
-        """Writes a facility with PEM key and certificate; `facility.toml` last, so that nobody sees half of it.
+        """Writes a facility with PEM key and certificate, as one folder by one rename: nobody sees half of it.
 
-        Without a key its HIS signs. Raises OSError.
+        Without a key its HIS signs. Raises OSError, also when its folder is there already.
         """
         # MD5 is the gateway's own rule for the wire (GATEWAY §2), not our choice of protection.
         digest = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
@@ -164,15 +164,16 @@ class FacilityRegister:
         dates = {"valid_from": facility.valid_from, "valid_to": facility.valid_to}
         text = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in lines.items())
         text += "".join(f"{name} = {value.isoformat()}\n" for name, value in dates.items() if value is not None)
-        files.make_folder(self.file(facility.code, FACILITY).parent)
-        for name, content, mode in (
+        contents = (
             (PASSWORD_HASH, digest.encode(), files.SECRET),
             (SIGNING_KEY, key, files.SECRET),
             (SIGNING_CERTIFICATE, certificate, files.PUBLIC),
             (FACILITY, text.encode(), files.PUBLIC),
-        ):
-            if content is not None:
-                files.write(self.file(facility.code, name), content, mode)
+        )
+        with files.new_folder(self.file(facility.code, FACILITY).parent) as draft:
+            for name, content, mode in contents:
+                if content is not None:
+                    files.write(draft / name, content, mode)
         self._entries.pop(facility.code, None)  # whoever adds it sees it at once
 
 

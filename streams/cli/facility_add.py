@@ -91,6 +91,12 @@ def _check(facility: Facility, password: str, register: FacilityRegister) -> Non
             f" {facility.code}`; anything else is changed in that file, and counts within seconds",
             Exit.NO,
         )
+    if file.parent.exists():
+        fail(
+            f"{file.parent} is there without {FACILITY}, and nothing is overwritten: move it away, add the facility,"
+            " then move back what the folder had beside key, certificate and password hash",
+            Exit.NO,
+        )
     if not facility.name:
         raise click.UsageError("--name is empty")
     if not password:

@@ -32,6 +32,7 @@ from streams.domain.certificates import CertificateState, covered_until, in_forc
 from streams.domain.dossier.envelope import write_envelope
 from streams.simulators.pki import TestAuthority
 from streams.stages.sign import SigningError
+from tests.support.killed import killed_before
 from tests.unit.dossier.builders import MA_LK, TODAY, summary
 
 FACILITY, OTHER = "01999", "48999"
@@ -334,6 +335,16 @@ def test_half_of_a_pair_is_never_seen_and_one_that_cannot_be_read_counts_as_not_
     draft.rename(desk.folder / ADDED / "abc")
     with pytest.raises(SigningError, match="KEY_MISSING"):
         sign(signer)
+
+
+def test_a_key_that_a_killed_command_left_goes_with_the_next(desk: Desk) -> None:
+    made = desk.issued(NOW - DAY, NOW + 300 * DAY)
+    options = ["--certificate", str(made[0]), "--key", str(made[1])]
+    killed_before(SIGNING_CERTIFICATE, desk.home, "certificate", "add", FACILITY, *options)
+    (left,) = (desk.folder / ADDED).iterdir()
+    assert (left / SIGNING_KEY).read_bytes() == made[1].read_bytes()
+    assert desk.add(desk.issued(NOW - DAY, NOW + 400 * DAY)).exit_code == 0
+    assert not left.exists()
 
 
 def test_added_ones_that_nobody_can_read_count_as_not_there_and_are_told_once(

@@ -15,6 +15,7 @@ from streams.adapters.signer import SoftwareKeySigner
 from streams.cli import main
 from streams.domain.dossier.envelope import write_envelope
 from streams.simulators.pki import TestAuthority
+from tests.support.killed import killed_before
 from tests.unit.dossier.builders import TODAY, summary
 
 CODE = "01999"
@@ -129,6 +130,29 @@ def test_what_exists_is_not_overwritten(tmp_path: Path, given: dict[str, str]) -
     assert again.exit_code == 1
     assert "certificate add 01999" in again.stderr
     assert file.read_bytes() == before
+
+
+def test_one_that_was_killed_is_not_there_and_leaves_no_key_to_the_next(tmp_path: Path, given: dict[str, str]) -> None:
+    options = [item for pair in given.items() for item in pair]
+    killed_before("facility.toml", tmp_path, "facility", "add", CODE, *options)
+    register = tmp_path / "facilities"
+    assert [file.parent.parent for file in register.rglob(SIGNING_KEY)] == [register], "it came as far as the key"
+    assert FacilityRegister(register).all() == []
+    del given["--key"]
+    again = add(tmp_path, given)
+    assert again.exit_code == 0, again.stderr
+    assert [each.name for each in register.iterdir()] == [CODE]
+    assert not (register / CODE / SIGNING_KEY).exists(), "the new certificate has no old key beside it"
+
+
+def test_a_folder_that_is_there_without_a_facility_is_left_as_it_is(tmp_path: Path, given: dict[str, str]) -> None:
+    key = tmp_path / "facilities" / CODE / SIGNING_KEY
+    key.parent.mkdir(parents=True)
+    key.write_text("of somebody")
+    refused = add(tmp_path, given)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{key.parent} is there without facility.toml" in refused.stderr
+    assert [(each, each.read_text()) for each in key.parent.iterdir()] == [(key, "of somebody")]
 
 
 @pytest.mark.parametrize(

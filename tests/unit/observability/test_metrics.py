@@ -74,9 +74,11 @@ async def test_every_registered_facility_shows_when_its_certificate_ends(registe
     (own / "31999" / FACILITY).unlink()
     shutil.copytree(own / "01999", own / "48999")
     (own / "48999" / ADDED).symlink_to(own / "48999" / ADDED)  # cannot be read, by root neither
+    shutil.copytree(own / "01999", own / ".01998.1")
     ends = CertificateEnds(own)
     await ends.show()
     found = series("01999")
+    assert series(".01998.1") is None, "a draft"
     assert series("48999") == found, "one that cannot be read takes nothing from the others"
     assert found is not None
     assert found > datetime.now(UTC).timestamp()
