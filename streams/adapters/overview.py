@@ -63,7 +63,7 @@ from unnest($1::text[]) as wanted (clock) cross join lateral (
     (select * from deadline where clock = wanted.clock and stopped_at is null and due_at < $3
      order by due_at desc limit $2)
 ) as near
-order by due_at < $3, abs(extract(epoch from due_at - $3)) limit $2
+order by due_at < $3, abs(extract(epoch from due_at - $3))
 """
 _LEAGUE = """
 with day as (
@@ -149,8 +149,11 @@ class Overview:
         ]
 
     async def nearest(self, limit: int, now: datetime) -> list[dict[str, Any]]:
-        """The running clocks that are due first: these can still be kept. Behind them the late ones, the last first."""
-        return [dict(row) for row in await self._fetch(_NEAREST, list(PROMISES), limit, now)]
+        """The running clocks that are due first: these can still be kept. A quarter at least is left to late ones."""
+        rows = [dict(row) for row in await self._fetch(_NEAREST, list(PROMISES), limit, now)]
+        late = [row for row in rows if row["due_at"] < now]
+        running = rows[: len(rows) - len(late)][: limit - min(len(late), limit // 4)]
+        return running + late[: limit - len(running)]
 
     async def league(
         self, since: datetime, until: datetime, search: str, named: Sequence[str], limit: int, offset: int

@@ -147,12 +147,12 @@ def pieces(course: Course) -> list[Piece]:
         found = _to_shown(course)
     else:
         found = _to_correction(course)
-    for begin, end in course.slow:
-        found = _overlaid(found, Piece(begin, end, "GATEWAY_SLOW"), frozenset({"SENT_LATE"}))
     for held in _holds(course):
         found = _overlaid(found, held, frozenset(REASONS))
     for outage in course.outages:
         found = _overlaid(found, _out(outage, course.until), _EXPLAINS[outage.subject])
+    for begin, end in course.slow:  # last: an outage, also one of ours, says more than that sends took long
+        found = _overlaid(found, Piece(begin, end, "GATEWAY_SLOW"), frozenset({"SENT_LATE"}))
     return found
 
 

@@ -2,12 +2,15 @@
 Prometheus. Every check answers with complaints; none is what should be.
 """
 
-import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from lxml import html
+
+from streams.domain.lateness import REASONS
 from tests.day.alerts import Alert
 from tests.day.live import Lived
 from tests.day.prometheus import Prometheus
@@ -21,15 +24,21 @@ _SOON = timedelta(minutes=10)
 
 
 def of_alerts(troubles: Sequence[Trouble], alerts: Sequence[Alert]) -> Iterator[str]:
-    """Each trouble has its alert in time; every page that was heard is explained by a trouble."""
+    """Each trouble has its alert in time; every page that was heard belongs to a trouble of that time."""
     for trouble in troubles:
         found = [alert for alert in alerts if alert.is_about(trouble.alert)]
         if not any(alert.heard and trouble.since <= alert.heard <= trouble.since + trouble.within for alert in found):
             yield f"{trouble.name}: {dict(trouble.alert)} was not heard within {trouble.within}, but {found or 'never'}"
-    explained = {name for trouble in troubles for name in (trouble.alert["alertname"], *trouble.also)}
     for alert in alerts:
-        if alert.heard and alert.labels["severity"] == "page" and alert.name not in explained:
+        if alert.heard and alert.labels["severity"] == "page" and not _explained(alert, alert.heard, troubles):
             yield f"nothing explains the page {dict(alert.labels)} at {alert.heard:%H:%M}"
+
+
+def _explained(alert: Alert, heard: datetime, troubles: Iterable[Trouble]) -> bool:
+    return any(
+        trouble.since <= heard <= trouble.until and any(map(alert.is_about, (trouble.alert, *trouble.also)))
+        for trouble in troubles
+    )
 
 
 async def of_panels(troubles: Sequence[Trouble], prometheus: Prometheus) -> list[str]:
@@ -51,34 +60,42 @@ async def _values(shown: Shown, at: datetime, prometheus: Prometheus) -> list[fl
 
 
 def of_pages(troubles: Sequence[Trouble], lived: Lived) -> Iterator[str]:
-    """The console shows each trouble while it lasts."""
+    """The console shows each trouble while it lasts, in one row."""
     for trouble in troubles:
-        path, pattern = trouble.page
-        shown = text_of(lived.pages[trouble.seen_at][path])
-        if not re.search(pattern, shown):
-            yield f"{trouble.name}: the console's {path} does not say {pattern!r} at {trouble.seen_at:%H:%M}"
+        written = trouble.written
+        rows = rows_of(lived.pages[trouble.seen_at][written.path], written.section)
+        if not any(re.search(written.pattern, row) for row in rows):
+            yield f"{trouble.name}: no row of {written} at {trouble.seen_at:%H:%M}, but {rows}"
 
 
-def text_of(page: str) -> str:
-    """What a reader sees of a page of HTML."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+def rows_of(page: str, section: str) -> list[str]:
+    """What a reader sees of the tables of a page, or of one of its sections."""
+    where = f"//section[@aria-labelledby='{section}']//tbody/tr" if section else "//tbody/tr"
+    found: Any = html.fromstring(page).xpath(where)
+    return [" ".join(row.text_content().split()) for row in found]
 
 
-def of_report(lived: Lived) -> Iterator[str]:
-    """The report names every late visit, and only those; for each who was late, and why."""
+def of_report(troubles: Sequence[Trouble], lived: Lived) -> Iterator[str]:
+    """The report names every late visit once, and only those; for each who was late, and why."""
     story = lived.story
-    late = {(row["clock"], row["ma_lk"]): row for row in lived.late}
+    late: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in lived.late:
+        key = row["clock"], row["facility"], row["ma_lk"]
+        if key in late:
+            yield f"{key} is named twice"
+        late[key] = row
     for closing in story.closings():
-        told = late.get(("closed-to-receipt", closing.ma_lk))
+        told = late.pop(("closed-to-receipt", closing.facility, closing.ma_lk), None)
         causes, must = expected(story, closing)
         yield from _compared(closing, "closed-to-receipt", told, causes, must=must)
-        told = late.get(("receipt-to-shown", closing.ma_lk))
+        told = late.pop(("receipt-to-shown", closing.facility, closing.ma_lk), None)
         held = closing.facility == EXPIRING and closing.at >= story.certificate_ends
-        silent = not held and closing.at >= story.unacknowledged
-        may = closing.at >= story.unacknowledged - TARGET or closing.closed_at in story.down
-        yield from _compared(
-            closing, "receipt-to-shown", told, {"DISPLAY_SILENT"} if may and not held else set(), must=silent
-        )
+        may = not held and (closing.at >= story.unacknowledged - TARGET or closing.closed_at in story.down)
+        must = not held and closing.at >= story.unacknowledged
+        yield from _compared(closing, "receipt-to-shown", told, {"DISPLAY_SILENT"} if may else set(), must=must)
+    yield from (f"{key} is named, and nobody closed it" for key in late)
+    told_of = Counter(row["code"] for row in lived.late)
+    yield from (f"{trouble.name}: made no visit late" for trouble in troubles if not told_of[trouble.cause])
     yield from _sums(lived)
 
 
@@ -105,7 +122,7 @@ def _compared(
     if told is None:
         if must:
             yield f"{clock}: {closing.ma_lk}, closed {closing.closed_at:%H:%M}, was late, and the report knows nothing"
-    elif told["code"] not in causes:
+    elif told["code"] not in causes or told["side"] != REASONS[told["code"]].side:
         yield (
             f"{clock}: {closing.ma_lk}, closed {closing.closed_at:%H:%M}, is late by {told['side']}, {told['code']}:"
             f" expected {', '.join(causes) or 'in time'}"

@@ -37,7 +37,7 @@ async def run(day: date, downloads: Path, tell: Tell, *, whole: bool) -> Judged:
         complaints = [
             *judge.of_alerts(expected, alerts),
             *judge.of_pages(expected, lived),
-            *judge.of_report(lived),
+            *judge.of_report(expected, lived),
         ]
         async with holding(lived.series, home) as prometheus:
             complaints += await judge.of_panels(expected, prometheus)

@@ -50,6 +50,18 @@ CASES = {
         course(OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(19)], slow=[(at(-5), at(18))]),
         "GATEWAY_SLOW",
     ),
+    "sends were slow because our own line was out": (
+        course(
+            OURS,
+            20,
+            closed(0.1),
+            line(SIGNED, 0.2),
+            attempts=[attempt(19)],
+            slow=[(at(-5), at(18))],
+            outages=[outage(Side.US, 0, 19)],
+        ),
+        "OUR_OUTAGE",
+    ),
     "slow sends were over long before": (
         course(OURS, 20, closed(0.1), line(SIGNED, 0.2), attempts=[attempt(19)], slow=[(at(-5), at(2))]),
         "SENT_LATE",
