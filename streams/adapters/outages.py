@@ -74,6 +74,7 @@ where deadline.facility = $4 and ma_lk = $5 and {_waited("outage.from_at", "outa
 order by revision, from_at, clock
 """  # noqa: S608
 _AT_RISK = {clock: versions(clock, shipped())[-1].at_risk for clocks in DELAYED.values() for clock in clocks}
+"""As shipped, whatever an operator added: who waited for an outage is told alike before and after."""
 
 
 async def overlapping(
