@@ -21,7 +21,7 @@ from events.topics import VISIT_CLOSED
 from events.visit import CHECK_IN, TableFile
 
 Source = str | os.PathLike[str] | bytes | Mapping[str, bytes]
-"""A path (folder of table files, zip, envelope), the bytes of a zip or an envelope, or `{"XML1": bytes, …}`."""
+"""A path (folder of table files, zip, envelope), the bytes of a zip or an envelope, or files: `{"XML1": bytes, …}`."""
 
 MAX_BYTES = VISIT_CLOSED.max_bytes - 1024 * 1024
 """All files of a dossier together: one message of the bus, less room for key, headers and names."""
@@ -69,7 +69,7 @@ def read_dossier(source: Source) -> DossierInput:
     if isinstance(source, bytes):
         found = _assemble(unzip(source, MAX_BYTES)) if is_zip(source) else DossierInput((), source)
     elif isinstance(source, Mapping):
-        found = _assemble((name if name.lower().endswith(".xml") else f"{name}.xml", source[name]) for name in source)
+        found = _assemble((_file_name(name), source[name]) for name in source)
     else:
         found = _assemble(_read_path(Path(source)))
     if found.size > MAX_BYTES:
@@ -87,6 +87,11 @@ def visit_key(dossier: DossierInput) -> str:
     if len(ma_lk) > MAX_MA_LK:
         raise DossierError("MA_LK_UNUSABLE", "XML1")
     return ma_lk
+
+
+def _file_name(name: str) -> str:
+    """`XML1` is short for `XML1.xml`; any other file keeps the name it came with."""
+    return f"{name}.xml" if _TABLE.fullmatch(f"{name}.xml") else name
 
 
 def _read_path(path: Path) -> Iterable[tuple[str, bytes]]:

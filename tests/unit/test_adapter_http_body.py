@@ -38,6 +38,15 @@ async def test_zip_envelope_and_multipart_are_taken_and_named(client: Client) ->
         assert said["ignored"] == (["scan.xml"] if ma_lk == "V3" else [])
 
 
+async def test_other_files_of_a_multipart_are_ignored_by_the_name_they_came_with(client: Client) -> None:
+    for name, content in {"XML1.xml": dossier("V1")["XML1"], "v2.xml": envelope("V2")}.items():
+        form = FormData()
+        form.add_field("file", content, filename=name)
+        form.add_field("file", b"Kinh gui", filename="readme.txt")
+        status, said = await client.post(form)
+        assert (status, said["ignored"]) == (202, ["readme.txt"])
+
+
 async def test_what_is_no_dossier_is_refused_with_the_sdks_codes(client: Client) -> None:
     whole = zipped(dossier("V1"))
     for body, code in {

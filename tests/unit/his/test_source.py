@@ -94,6 +94,22 @@ def test_a_folder_a_zip_and_tables_in_memory_are_the_same_dossier(tmp_path: Path
     assert in_folder.digest == in_zip.digest == in_memory.digest
 
 
+@pytest.mark.parametrize("other", ["readme.txt", "doc.pdf", "visit.zip", ".DS_Store", "README"])
+def test_what_stands_beside_a_dossier_is_ignored_by_its_own_name_in_whatever_form_it_comes(
+    tmp_path: Path, other: str
+) -> None:
+    for name, content in {"XML1.xml": XML1, "dossier.xml": envelope(("XML1", XML1))}.items():
+        files = {name: content, other: b"PK"}
+        path = tmp_path / name
+        path.mkdir()
+        for file in files:
+            (path / file).write_bytes(files[file])
+        in_folder, in_zip = read_dossier(path), read_dossier(zipped(tmp_path / f"{name}.zip", files))
+        assert in_folder == in_zip == read_dossier(files)
+        assert in_folder.ignored == (other,)
+    assert refused({other: b"PK"}) == "DOSSIER_EMPTY"
+
+
 def test_an_envelope_as_file_bytes_or_in_a_zip(tmp_path: Path) -> None:
     content = envelope(("XML1", XML1))
     (tmp_path / "hoso.xml").write_bytes(content)
