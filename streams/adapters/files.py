@@ -1,5 +1,6 @@
 """Files of the registers: there whole or not at all, and readable for the processes that need them."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -88,9 +89,23 @@ def _runs(process: int) -> bool:
 
 def keep(folder: Path) -> None:
     """What was made or renamed in a folder survives a loss of power from here on."""
+    with _opened(folder) as handle:
+        os.fsync(handle)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """For whoever reads a file of the folder to write it anew; the next one waits. The dead hold no lock."""
+    with _opened(folder) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        yield handle
     finally:
         os.close(handle)
 

@@ -4,6 +4,9 @@
 
 A token is `<MA_CSKCB>.<256 random bits>`, so a plain hash is enough: nobody can guess through it. Several may count at
 once, so that a HIS changes from one to the next without a gap. A file counts within seconds after it changed.
+
+A token counts until it is revoked, whatever becomes of the facility's entry in the register: the machine that takes
+visits may have no register. `validate`, which has it, judges who may send (FAC-001).
 """
 
 import re
@@ -50,15 +53,18 @@ class Tokens:
 
     def issue(self, code: str) -> str:
         """A new token of the facility, never to be seen again; the earlier ones go on. Raises TokenFileError."""
-        token = f"{_checked(code)}.{secrets.token_urlsafe(32)}"
-        self._write(code, [*self._read(code), _hash(token)])
+        token, folder = f"{_checked(code)}.{secrets.token_urlsafe(32)}", self._file(code).parent
+        files.make_folder(folder)
+        with files.alone(folder):
+            self._write(code, [*self._read(code), _hash(token)])
         return token
 
     def revoke(self, code: str, *, keep_newest: bool) -> None:
         """Ends all tokens of the facility, or all but the newest. Raises TokenFileError."""
-        known = self._read(code)
-        if known:
-            self._write(code, known[-1:] if keep_newest else ())
+        if not self._file(code).exists():
+            return
+        with files.alone(self._file(code).parent):
+            self._write(code, self._read(code)[-1:] if keep_newest else ())
 
     def _hashes(self, code: str) -> tuple[str, ...]:
         known = self._known.get(code) or Watched(self._file(code), lambda content: _parse(code, content))
@@ -75,9 +81,7 @@ class Tokens:
         return _parse(code, file.read_bytes() if file.exists() else None)
 
     def _write(self, code: str, hashes: Sequence[str]) -> None:
-        file = self._file(code)
-        files.make_folder(file.parent)
-        files.write(file, "".join(f"{item}\n" for item in hashes).encode(), files.SECRET)
+        files.write(self._file(code), "".join(f"{item}\n" for item in hashes).encode(), files.SECRET)
 
     def _file(self, code: str) -> Path:
         return self._path / _checked(code) / FILE
@@ -96,5 +100,8 @@ def _hash(token: str) -> str:
 def _parse(code: str, content: bytes | None) -> tuple[str, ...]:
     lines = (content or b"").decode("ascii", "replace").split()
     if not all(_HASH.fullmatch(line) for line in lines):
-        raise TokenFileError(f"{code}/{FILE}: expected are lines of 64 hexadecimal digits (SHA-256)")
+        raise TokenFileError(
+            f"{code}/{FILE}: expected are lines of 64 hexadecimal digits (SHA-256)."
+            " Mend it, or remove it, which ends the facility's tokens, and issue new ones"
+        )
     return tuple(lines)

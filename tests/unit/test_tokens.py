@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from streams.adapters import facilities
-from streams.adapters.facilities import FacilityRegister
+from streams.adapters.facilities import FACILITY, FacilityRegister
 from streams.adapters.tokens import FILE, TokenFileError, Tokens
 from streams.cli import main
 from streams.simulators.pki import prepare_facilities
@@ -74,6 +75,22 @@ def test_a_file_that_cannot_be_used_is_told_by_name_and_without_its_content(tmp_
     assert token not in str(caught.value)
 
 
+def test_of_tokens_issued_at_the_same_moment_none_is_lost(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as operators:
+        tokens = list(operators.map(lambda _: Tokens(tmp_path).issue("01999"), range(40)))
+    assert [Tokens(tmp_path).facility_of(token) for token in tokens] == ["01999"] * 40
+
+
+def test_an_ended_token_stays_ended_while_another_is_issued(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as operators:
+        for _ in range(20):
+            ended = Tokens(tmp_path).issue("01999")
+            issuing = operators.submit(Tokens(tmp_path).issue, "01999")
+            operators.submit(Tokens(tmp_path).revoke, "01999", keep_newest=False).result()
+            issuing.result()
+            assert Tokens(tmp_path).facility_of(ended) is None
+
+
 def issued(*arguments: str) -> tuple[int, str, str]:
     answer = CliRunner().invoke(main, ["adapter", "token", *arguments])
     return answer.exit_code, answer.stdout.strip(), answer.stderr
@@ -112,3 +129,38 @@ def test_where_tokens_have_a_folder_of_their_own_no_register_is_needed(
     code, token, _ = issued("01999")
     assert (code, Tokens(tmp_path / "tokens").facility_of(token)) == (0, "01999")
     assert issued("../01")[0] == 1
+
+
+@pytest.mark.parametrize("entry", ["removed", "broken"])
+def test_tokens_are_ended_whatever_became_of_the_facilitys_entry_and_none_is_issued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    monkeypatch.setenv("HEALTHBOOK_HOME", str(tmp_path))
+    prepare_facilities(FacilityRegister(tmp_path / "facilities"), tmp_path / "accounts", {"01999": "Bệnh viện Thử"})
+    tokens, file = Tokens(tmp_path / "facilities"), tmp_path / "facilities" / "01999" / FACILITY
+    _, token, _ = issued("01999")
+    if entry == "removed":
+        file.unlink()
+    else:
+        file.write_text("name =")
+    assert tokens.facility_of(token) == "01999"  # `validate` rejects its visits: FAC-001
+    code, nothing, told = issued("01999")
+    assert (code, nothing, tokens.count("01999")) == (1, "", 1)
+    assert "--revoke" in told
+    assert "remove" not in told
+    code, _, told = issued("01999", "--revoke", "all")
+    assert (code, tokens.facility_of(token)) == (0, None)
+    assert "0 valid, 1 ended" in told
+
+
+def test_the_advice_belongs_to_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALTHBOOK_TOKENS", str(tmp_path))
+    Tokens(tmp_path).issue("01999")
+    (tmp_path / "01999" / FILE).write_text("broken")
+    for arguments in (["01999"], ["01999", "--revoke", "all"]):
+        code, _, told = issued(*arguments)
+        assert code == 1
+        assert f"01999/{FILE}" in told
+        assert "remove it, which ends the facility's tokens" in told
+    code, _, told = issued("../01", "--revoke", "all")
+    assert (code, "remove" in told) == (1, False)
