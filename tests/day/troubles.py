@@ -95,7 +95,7 @@ def troubles(story: Story) -> list[Trouble]:
             since=story.slow.since,
             until=story.slow.until + AFTERWARDS,
             alert={"alertname": "HealthbookBreachPredicted", **OURS},
-            within=25 * MINUTE,
+            within=30 * MINUTE,
             seen_at=story.slow.until - MINUTE,
             panels=[
                 Shown("gateway", "Sends with a usable answer", lambda share: share < 0.95),
