@@ -7,24 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.embedded.alertmanager import CONFIGURATION
 from infra.embedded.prometheus import RULES
+from tests.support.promtool import FIRING, not_silenced
 from tests.support.simulated_days import MINUTES, Days
-
-FIRING = 'alertstate="firing"'
-
-
-def not_silenced(severity: str) -> str:
-    """PromQL for the alerts that Alertmanager lets through, by the rules of inhibition in its configuration."""
-    rules = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["inhibit_rules"]
-    through = f'ALERTS{{{FIRING}, severity="{severity}"}}'
-    for rule in rules:
-        target, source = (
-            ", ".join([FIRING, *map(str.strip, rule[side])]) for side in ("target_matchers", "source_matchers")
-        )
-        equal = ", ".join(rule.get("equal", []))
-        through = f"({through} unless (ALERTS{{{target}}} and on ({equal}) ALERTS{{{source}}}))"
-    return through
 
 
 def promtool(days: Days, folder: Path, every: str, expected: dict[str, set[str]]) -> None:
